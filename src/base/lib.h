@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__LIB_H
+#define OCC__LIB_H
+
+/* What occ_lib lends to every room: memory, randomness, tickets, workspaces, its own lifetime. Implemented in
+ * core/lib.c; declared here because stores, evidence and agent may not know core. Any thread. */
+
+#include "occ/base.h"
+
+typedef struct occ_workspace occ_workspace; /* jose/workspace.h */
+
+const occ_mem *occ__lib_mem(const occ_lib *lib);
+/* OCC_OK, or OCC_ERR_CRYPTO when the source of randomness failed. */
+int occ__lib_random(occ_lib *lib, void *out, size_t len);
+occ_ticket occ__lib_ticket(occ_lib *lib); /* never 0, never twice */
+void occ__lib_hold(occ_lib *lib);
+void occ__lib_drop(occ_lib *lib);
+/* A workspace for the length of a run. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_CRYPTO. */
+int occ__lib_take(occ_lib *lib, occ_workspace **out);
+void occ__lib_give(occ_lib *lib, occ_workspace *ws);
+
+#endif

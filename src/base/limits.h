@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__LIMITS_H
+#define OCC__LIMITS_H
+
+/* Every limit of libocc, each with its reason. Nothing else in the library may hold a number that an attacker can
+ * reach. A test stands at limit-1, limit and limit+1 of each. */
+
+/* The request. */
+#define OCC__MAX_BODY        (96u * 1024u) /* a presentation (32 KiB) percent-encoded, twice over */
+#define OCC__MAX_PARAMS      128u          /* no grant has a tenth of that */
+#define OCC__MAX_HEADER      (16u * 1024u) /* one header value; common servers stop at 8 KiB a section */
+#define OCC__MAX_HEADERS     32u           /* lines kept of those that some type or proof needs */
+#define OCC__MAX_CERTIFICATE (16u * 1024u) /* one DER certificate */
+#define OCC__MAX_CLIENT_ID   2048u         /* octets; a URL */
+#define OCC__MAX_TXN_MEMORY                                                                        \
+  (4u * 1024u * 1024u) /* arena of one txn: a full body, decoded, with its evidence */
+
+/* JSON. Depth and values are counted by one scan before jansson, which recurses on the C stack and allocates per value. */
+#define OCC__MAX_JSON_DEPTH  16u
+#define OCC__MAX_JSON_VALUES 512u
+#define OCC__MAX_DETAILS     (8u * 1024u) /* authorization_details */
+#define OCC__MAX_ANSWER_VALUES                                                                     \
+  4096u /* in the JSON of an answer: 64 keys with every member they can have */
+#define OCC__MAX_CONFIG_JSON   (1024u * 1024u)
+#define OCC__MAX_CONFIG_VALUES 65536u
+
+/* JOSE. */
+#define OCC__MAX_JWT       (16u * 1024u)
+#define OCC__MAX_ID        256u /* jti, kid */
+#define OCC__MAX_JWKS_KEYS 64u
+
+/* Sessions. */
+#define OCC__MAX_HANDLE 1024u /* characters: it travels inside signed proofs */
+#define OCC__MAX_NAME_PARAMS_MEMO                                                                  \
+  512u /* octets of the requirement's name, params and memo together */
+#define OCC__MAX_PARAMS_JSON        256u /* octets of an answer's params */
+#define OCC__MAX_MEMO               128u
+#define OCC__MAX_ROUNDS             4u /* challenges in one chain */
+#define OCC__MAX_ATTEMPTS           3u /* at one requirement; for honest loops */
+#define OCC__MAX_SATISFIED          8u /* carried PROVENANCE entries; the handle's length stops earlier */
+#define OCC__MIN_EXPIRY_S           10 /* a human-made proof needs longer, a machine's hardly less */
+#define OCC__MAX_EXPIRY_S           600
+#define OCC__EXPIRY_S               300
+#define OCC__EXPIRY_AUTHORIZATION_S 60
+#define OCC__CARRIED_MS             (300 * 1000) /* PROVENANCE evidence lapses */
+#define OCC__NODE_SKEW_MS           (120 * 1000) /* clocks of two nodes may differ by that */
+#define OCC__ONCE_LIFE_MS           (OCC__MAX_EXPIRY_S * 1000 + 2 * OCC__NODE_SKEW_MS)
+
+/* Time. */
+#define OCC__DEADLINE_MS      (10 * 1000) /* of one txn */
+#define OCC__DPOP_BACK_MS     (60 * 1000)
+#define OCC__DPOP_AHEAD_MS    (30 * 1000)
+#define OCC__JWT_SKEW_MS      (10 * 1000)
+#define OCC__NONCE_STEP_MS    (60 * 1000)
+#define OCC__NONCE_STEPS_BACK 2
+
+/* The machine. */
+#define OCC__MAX_ONCE_KEYS        4u /* proof, assertion, session, evidence */
+#define OCC__MAX_REQUIREMENTS     256u
+#define OCC__MAX_REQUIREMENT_NAME 64u
+#define OCC__MAX_TYPES            32u
+#define OCC__MAX_TYPE_CARRIERS    8u             /* parameters or headers of one type */
+#define OCC__MAX_EVENTS_KEPT      64u            /* for occ_txn_log() */
+#define OCC__MAX_ANSWER           (256u * 1024u) /* octets that come with an answer */
+
+/* The memory store. */
+#define OCC__MAX_STORE_ENTRIES (1u << 28) /* 17 GB; larger is a typing error */
+#define OCC__MAX_KEPT          1024u /* octets under one key: the largest sealed session, in octets, fits */
+#define OCC__STORE_CLIENT_PART                                                                     \
+  100u /* a client may hold one part in that many of a purpose's space */
+#define OCC__STORE_CLIENT_LEAST                                                                    \
+  16u /* ... and never fewer than that: parallel requests of an honest one */
+
+#endif

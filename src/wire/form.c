@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+
+/* application/x-www-form-urlencoded, in and out. Called by core (request bodies) and agent
+ * (follow-ups). One pass over the body, one allocation for all its texts. It knows no parameter by
+ * its meaning but the two that may be repeated. spec: RFC 6749 section 3.2 and appendix B, RFC 8707
+ * section 2, RFC 8693 section 2.1. */
+
+#include "wire/form.h"
+
+#include "base/limits.h"
+
+static int may_repeat(const char *name)
+{
+  return strcmp(name, "resource") == 0 || strcmp(name, "audience") == 0;
+}
+
+/* Dropped parameters are remembered from the far end of the array, so that an empty repeat is seen
+ * as a repeat. */
+static occ_param *dropped(const occ_form *form, size_t i)
+{
+  return &form->param[OCC__MAX_PARAMS - 1 - i];
+}
+
+static int has_name(const occ_form *form, const occ_param *param)
+{
+  size_t drops = form->seen - form->count;
+  const occ_param *other;
+
+  for (size_t i = 0; i < form->seen; i++) {
+    other = i < drops ? dropped(form, i) : &form->param[i - drops];
+    if (other->name_len == param->name_len &&
+        memcmp(other->name, param->name, param->name_len) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int make_table(occ_form *form, occ_arena *arena)
+{
+  if (form->param == NULL) {
+    form->param = occ__arena_alloc(arena, OCC__MAX_PARAMS * sizeof(*form->param));
+  }
+  return form->param == NULL ? arena->rc : OCC_OK;
+}
+
+/* The rules for a decoded parameter whose texts are in the arena. */
+static int take_param(occ_form *form, const occ_param *param)
+{
+  if (param->name_len == 0 || memchr(param->name, 0, param->name_len) != NULL) {
+    return OCC__REASON_FORM_MALFORMED;
+  }
+  if (form->seen == OCC__MAX_PARAMS) {
+    return OCC__REASON_FORM_TOO_MANY;
+  }
+  if (!may_repeat(param->name) && has_name(form, param)) {
+    return OCC__REASON_PARAM_REPEATED;
+  }
+  if (param->value_len == 0) { /* spec: RFC 6749 section 3.2: as if it were omitted */
+    *dropped(form, form->seen - form->count) = *param;
+  } else {
+    form->param[form->count++] = *param;
+  }
+  form->seen++;
+  return OCC_OK;
+}
+
+static int hex_value(uint8_t c)
+{
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  c |= 0x20; /* to lower case */
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+typedef struct decoder {
+  const uint8_t *in, *end;
+  char *out;
+} decoder;
+
+/* Octets that mean something in a body; all others are copied as they are. */
+static const uint8_t is_special[256] = { ['&'] = 1, ['='] = 1, ['+'] = 1, ['%'] = 1 };
+
+/* d->in is at a '%'. 0: no two hexadecimal digits follow. */
+static int decode_escape(decoder *d)
+{
+  int high = d->end - d->in > 2 ? hex_value(d->in[1]) : -1;
+  int low = d->end - d->in > 2 ? hex_value(d->in[2]) : -1;
+
+  if (high < 0 || low < 0) {
+    return 0;
+  }
+  *d->out++ = (char)(high << 4 | low);
+  d->in += 3;
+  return 1;
+}
+
+/* In locals, because a char that is written may be any member of *d to the compiler. */
+static void copy_run(decoder *d)
+{
+  const uint8_t *in = d->in, *end = d->end;
+  char *out = d->out;
+
+  while (in != end && !is_special[*in]) {
+    *out++ = (char)*in++;
+  }
+  d->in = in;
+  d->out = out;
+}
+
+/* Up to the separator `stop`, to '&' or to the end; writes a NUL. 0: a bad escape. */
+static int decode_until(decoder *d, uint8_t stop)
+{
+  uint8_t c;
+
+  for (copy_run(d); d->in != d->end; copy_run(d)) {
+    c = *d->in;
+    if (c == '&' || c == stop) {
+      break;
+    }
+    if (c == '%') {
+      if (!decode_escape(d)) {
+        return 0;
+      }
+    } else {
+      *d->out++ = c == '+' ? ' ' : (char)c;
+      d->in++;
+    }
+  }
+  *d->out++ = '\0';
+  return 1;
+}
+
+/* One name=value. The name's NUL takes the place of '=', the value's that of '&'. */
+static int read_param(occ_form *form, decoder *d)
+{
+  occ_param param = { .name = d->out };
+
+  if (!decode_until(d, '=')) {
+    return OCC__REASON_FORM_MALFORMED;
+  }
+  param.name_len = (size_t)(d->out - param.name) - 1;
+  param.value = d->out - 1; /* the empty text, where there is no '=' */
+  if (d->in != d->end && *d->in == '=') {
+    d->in++;
+    param.value = d->out;
+    if (!decode_until(d, '&')) {
+      return OCC__REASON_FORM_MALFORMED;
+    }
+    param.value_len = (size_t)(d->out - param.value) - 1;
+  }
+  return take_param(form, &param);
+}
+
+/* What all parameters of one form may hold together, however they came. */
+static int count_octets(occ_form *form, size_t octets)
+{
+  if (octets > OCC__MAX_BODY - form->octets) {
+    return OCC__REASON_FORM_TOO_LARGE;
+  }
+  form->octets += octets;
+  return OCC_OK;
+}
+
+int occ__form_parse(occ_form *form, occ_arena *arena, occ_span body)
+{
+  decoder d = { .in = body.base };
+  int rc = count_octets(form, body.len);
+
+  if (rc != OCC_OK || body.len == 0) {
+    return rc;
+  }
+  rc = make_table(form, arena);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  d.end = body.base + body.len;
+  d.out = occ__arena_alloc(arena, body.len + 1);
+  if (d.out == NULL) {
+    return arena->rc;
+  }
+  while (rc == OCC_OK && d.in != d.end) {
+    if (*d.in == '&') { /* nothing between two separators is no parameter */
+      d.in++;
+    } else {
+      rc = read_param(form, &d);
+    }
+  }
+  return rc;
+}
+
+int occ__form_add(occ_form *form, occ_arena *arena, occ_span name, occ_span value)
+{
+  occ_param param = { .name_len = name.len, .value_len = value.len };
+  int rc;
+
+  /* First each alone, so that the sum cannot wrap around. */
+  if (name.len > OCC__MAX_BODY || value.len > OCC__MAX_BODY) {
+    return OCC__REASON_FORM_TOO_LARGE;
+  }
+  rc = count_octets(form, name.len + value.len);
+  if (rc == OCC_OK) {
+    rc = make_table(form, arena);
+  }
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  param.name = occ__arena_text(arena, name.base, name.len);
+  param.value = param.name == NULL ? NULL : occ__arena_text(arena, value.base, value.len);
+  return param.value == NULL ? arena->rc : take_param(form, &param);
+}
+
+const occ_param *occ__form_find(const occ_form *form, const char *name, size_t i)
+{
+  size_t len = strlen(name);
+
+  for (size_t at = 0; at < form->count; at++) {
+    if (form->param[at].name_len == len && memcmp(form->param[at].name, name, len) == 0 &&
+        i-- == 0) {
+      return &form->param[at];
+    }
+  }
+  return NULL;
+}
+
+static int is_plain(uint8_t c)
+{
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+         c == '.' || c == '_';
+}
+
+static void put_encoded(occ_buf *out, occ_span text)
+{
+  static const char digit[] = "0123456789ABCDEF";
+  char escape[3] = { '%', 0, 0 };
+  size_t run;
+
+  for (size_t i = 0; i < text.len; i += run) {
+    for (run = 0; i + run < text.len && is_plain(text.base[i + run]); run++) {
+    }
+    if (run != 0) {
+      occ__buf_put(out, text.base + i, run);
+    } else {
+      run = 1;
+      escape[1] = digit[text.base[i] >> 4];
+      escape[2] = digit[text.base[i] & 15];
+      occ__buf_put(out, text.base[i] == ' ' ? "+" : escape, text.base[i] == ' ' ? 1 : 3);
+    }
+  }
+}
+
+int occ__form_put(occ_buf *out, const char *name, occ_span value)
+{
+  if (out->len != 0) {
+    occ__buf_byte(out, '&');
+  }
+  put_encoded(out, occ__span_text(name));
+  occ__buf_byte(out, '=');
+  put_encoded(out, value);
+  return out->rc;
+}

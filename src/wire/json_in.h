@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__JSON_IN_H
+#define OCC__JSON_IN_H
+
+/* JSON text to jansson values, within limits. One scan counts depth and values before jansson sees
+ * the text, because jansson recurses on the C stack and allocates for every value. Duplicate names
+ * are refused at every depth, by decoded name; a BOM, a lone surrogate, a U+0000, trailing text and
+ * numbers outside double or int64 are refused by jansson. */
+
+#include <jansson.h>
+
+#include "base/span.h"
+
+typedef struct occ_json_limits {
+  size_t octets, depth, values;
+} occ_json_limits;
+
+extern const occ_json_limits occ__json_peer; /* limits.h: what a peer sent; no longer than a JWT */
+extern const occ_json_limits occ__json_answer; /* key sets, metadata, responses: with an answer */
+extern const occ_json_limits occ__json_config; /* the host's own configuration */
+
+/* OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX (brackets that do not close, an open string, a raw control
+ * character). A text that passes may still be no JSON: jansson judges. values counts every value:
+ * containers, members' values, elements. */
+int occ__json_scan(occ_span text, const occ_json_limits *limits);
+/* *out: a new reference, or NULL. OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX, OCC_ERR_MEMORY. Any value
+ * is read at top level. */
+int occ__json_read(json_t **out, occ_span text, const occ_json_limits *limits);
+/* The same, and anything but an object is OCC_ERR_SYNTAX. */
+int occ__json_read_object(json_t **out, occ_span text, const occ_json_limits *limits);
+/* A member that is a string without a zero octet: its text, borrowed; else NULL. object: may be NULL */
+const char *occ__json_text(const json_t *object, const char *member);
+
+#endif
