@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The digests that tie a session to its request, and the keys under which stores remember. Called by the machine. Every
+ * part is hashed with its length, so that no two different inputs give the same octets. spec: occp.md O-07. */
+
+#include "core/digest.h"
+
+#include "jose/jcs.h"
+#include "wire/json_in.h"
+
+/* Parameters that authenticate the client: it is authenticated again, perhaps with another secret or a fresh assertion. */
+static const char *const of_client[] = { "client_secret", "client_assertion",
+                                         "client_assertion_type", NULL };
+
+/* Parameters that a binding stands for: the host says which grant it is, in whatever octets it comes. */
+static const char *const of_grant[] = { "code",          "refresh_token", "assertion",
+                                        "subject_token", "actor_token",   NULL };
+
+/* Parameters whose value is JSON, so that the same value may be spelled in several ways. */
+static const char *const of_json[] = { "authorization_details", "claims", NULL };
+
+/* list: NULL-terminated, may be NULL. */
+static int is_listed(const char *const *list, occ_span name)
+{
+  for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+    if (occ__span_is(name, list[i])) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* The same, and a name of the list that ends in "*" stands for all that begin like it. */
+static int is_ignored(const char *const *list, occ_span name)
+{
+  if (is_listed(list, name)) {
+    return 1;
+  }
+  for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+    size_t len = strlen(list[i]);
+
+    if (len > 0 && list[i][len - 1] == '*' && name.len >= len - 1 &&
+        memcmp(name.base, list[i], len - 1) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static occ_span name_of(const occ_param *param)
+{
+  return occ__span(param->name, param->name_len);
+}
+
+static int is_kept(const occ_digest_query *query, const occ_param *param)
+{
+  occ_span name = name_of(param);
+
+  return param->value_len > 0 && !occ__span_is(name, query->session_param) &&
+         !is_listed(of_client, name) && !is_listed(query->carriers, name) &&
+         !is_ignored(query->ignore, name) && (query->binding == NULL || !is_listed(of_grant, name));
+}
+
+/* Octet order, the shorter first where one begins the other. */
+static int is_before(const occ_param *a, const occ_param *b)
+{
+  size_t len = a->name_len < b->name_len ? a->name_len : b->name_len;
+  int order = memcmp(a->name, b->name, len);
+
+  return order < 0 || (order == 0 && a->name_len < b->name_len);
+}
+
+/* Kept parameters, sorted by name; equal names stay in their order of appearance. Each place is found by halving: with
+ * long names the comparisons are what costs, not the moves. Returns their number. */
+static size_t sort_kept(const occ_param *sorted[OCC__MAX_PARAMS], const occ_digest_query *query)
+{
+  size_t count = 0;
+
+  for (size_t i = 0; i < query->form->count; i++) {
+    const occ_param *param = &query->form->param[i];
+    size_t low = 0, high = count;
+
+    if (!is_kept(query, param)) {
+      continue;
+    }
+    while (low < high) { /* the first that comes after param */
+      size_t middle = low + (high - low) / 2;
+
+      if (is_before(param, sorted[middle])) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    for (size_t j = count; j > low; j--) {
+      sorted[j] = sorted[j - 1];
+    }
+    sorted[low] = param;
+    count++;
+  }
+  return count;
+}
+
+static void add_sized(occ_workspace *ws, occ_span span)
+{
+  occ__sha256_add_u32(ws, span.len);
+  if (span.len > 0) {
+    occ__sha256_add(ws, span.base, span.len);
+  }
+}
+
+/* The canonical form of a JSON value, or the value as it is where it has none. Two values never meet by that: a text
+ * without canonical form is nobody's canonical form. jansson may take memory that ran out for bad syntax: then the value
+ * counts as it is, and the worst is a session that is found stale. */
+static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value)
+{
+  json_t *json = NULL;
+  occ_buf text;
+  int rc;
+
+  occ__buf_init(&text, mem, OCC__MAX_BODY);
+  rc = occ__json_read(&json, value, &occ__json_peer);
+  if (rc == OCC_OK) {
+    rc = occ__jcs_write(&text, json);
+  }
+  if (rc == OCC_OK) {
+    add_sized(ws, occ__span(text.base, text.len));
+  } else if (rc == OCC_ERR_SYNTAX || rc == OCC_ERR_LIMIT) {
+    add_sized(ws, value);
+    rc = OCC_OK;
+  }
+  json_decref(json);
+  occ__buf_clear(&text);
+  return rc;
+}
+
+/* One name with its values, sorted[0 .. count - 1]. */
+static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_param *const *sorted,
+                      size_t count)
+{
+  occ_span name = name_of(sorted[0]);
+  int is_json = is_listed(of_json, name), rc = OCC_OK;
+
+  add_sized(ws, name);
+  occ__sha256_add_u32(ws, count);
+  for (size_t i = 0; i < count && rc == OCC_OK; i++) {
+    occ_span value = occ__span(sorted[i]->value, sorted[i]->value_len);
+
+    if (is_json) {
+      rc = add_json(ws, mem, value);
+    } else {
+      add_sized(ws, value);
+    }
+  }
+  return rc;
+}
+
+int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+                        const occ_digest_query *query)
+{
+  const occ_param *sorted[OCC__MAX_PARAMS];
+  size_t count, values;
+  int rc = OCC_OK, end;
+
+  memset(out, 0, OCC__SHA256_LEN);
+  if (!OCC_INVARIANT(query->form->count <= OCC__MAX_PARAMS)) {
+    return OCC_ERR_INTERNAL;
+  }
+  count = sort_kept(sorted, query);
+  occ__sha256_begin(ws);
+  for (size_t i = 0; i < count && rc == OCC_OK; i += values) {
+    values = 1;
+    while (i + values < count && occ__span_equal(name_of(sorted[i + values]), name_of(sorted[i]))) {
+      values++;
+    }
+    rc = add_values(ws, mem, &sorted[i], values);
+  }
+  if (query->binding != NULL) {
+    occ__sha256_add_u32(ws, 0); /* no name is empty: what follows cannot be taken for a parameter */
+    occ__sha256_add(ws, query->binding, OCC__SHA256_LEN);
+  }
+  end = occ__sha256_end(ws, out);
+  if (rc != OCC_OK) {
+    memset(out, 0, OCC__SHA256_LEN);
+    return rc;
+  }
+  return end;
+}
+
+int occ__digest_bound(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_bound *bound)
+{
+  occ__sha256_begin(ws);
+  occ__sha256_add_text(ws, "libocc bound 1");
+  occ__sha256_add_text(ws, bound->issuer);
+  occ__sha256_add_text(ws, bound->client_id);
+  occ__sha256_add_text(ws, bound->method);
+  occ__sha256_add_u32(ws, (size_t)bound->endpoint);
+  occ__sha256_add_text(ws, bound->grant_type);
+  occ__sha256_add_text(ws, bound->type);
+  occ__sha256_add(ws, bound->requirement, OCC__SHA256_LEN);
+  occ__sha256_add(ws, bound->request, OCC__SHA256_LEN);
+  return occ__sha256_end(ws, out);
+}
+
+int occ__digest_key(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, int purpose, const char *tag,
+                    const char *issuer, const occ_span *part, size_t parts)
+{
+  int rc;
+
+  occ__sha256_begin(ws);
+  occ__sha256_add_text(ws, tag);
+  occ__sha256_add_text(ws, issuer);
+  for (size_t i = 0; i < parts; i++) {
+    add_sized(ws, part[i]);
+  }
+  rc = occ__sha256_end(ws, out);
+  if (rc == OCC_OK) {
+    out[0] = (uint8_t)purpose;
+  }
+  return rc;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__CORE_DIGEST_H
+#define OCC__CORE_DIGEST_H
+
+/* The digests that tie a session to its request: the request digest, and the one value over all that is only compared. */
+
+#include "core/handle.h"
+#include "wire/form.h"
+
+typedef struct occ_digest_query {
+  const occ_form *form;
+  const char *const
+      *carriers; /* parameters of the pending requirement, NULL-terminated; may be NULL */
+  const char *const *ignore; /* option digest_ignore, NULL-terminated; a name may end in "*" */
+  const char *session_param; /* challenge_session, by its wire name */
+  const uint8_t *binding;    /* 32 octets that stand for the grant, or NULL */
+} occ_digest_query;
+
+/* SHA-256 over, for each kept parameter in octet order of its name, len32 name, count32, then len32 value each (several
+ * values of one name in their order of appearance). Left out: session_param, carriers, ignore, client_secret,
+ * client_assertion, client_assertion_type. authorization_details and claims by their JCS form, or octet by octet where
+ * they have none. With a binding: code, refresh_token, assertion, subject_token, actor_token are left out, and after
+ * the parameters come a len32 of zero and the binding. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_CRYPTO; out is zero on error. */
+int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+                        const occ_digest_query *query);
+
+typedef struct occ_bound {
+  const char *issuer, *client_id,
+      *method; /* client_id and method: NULL when there is none, which differs from "" */
+  occ_endpoint endpoint;
+  const char *grant_type, *type; /* type: wire name */
+  const uint8_t *requirement;    /* JCS digest of the requirement object */
+  const uint8_t *request;        /* request digest */
+} occ_bound;
+
+/* SHA-256 over "libocc bound 1", the texts in the order above, each as len32 and octets (NULL: a length of ffffffff), with
+ * the endpoint as a number of 32 bits in its place, then the two digests. */
+int occ__digest_bound(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_bound *bound);
+
+/* A key of ONCE, KEEP, RECALL and the ledger: SHA-256(tag, issuer, part 1, part 2, ...), each with its len32, its first
+ * octet replaced by the purpose. */
+enum {
+  OCC__PURPOSE_PROOF = 1,
+  OCC__PURPOSE_ASSERTION = 2,
+  OCC__PURPOSE_SESSION = 3,
+  OCC__PURPOSE_EVIDENCE = 4,
+  OCC__PURPOSE_MANDATE = 5
+};
+int occ__digest_key(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, int purpose, const char *tag,
+                    const char *issuer, const occ_span *part, size_t parts);
+
+#endif

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Seals a session into the text that travels, and opens it again. Called by the machine. No I/O, no clock, no state: it
+ * judges only whether the octets are ours and whole; what they say is compared by the machine.
+ *
+ * A handle, before base64url (format 1):
+ *
+ *      at  octets  what
+ *       0       1  format; the handle of a stored session has bit 0x80 set, and only the id behind it
+ *       1       4  key id
+ *       5      32  id, random
+ *      37       n  ciphertext, as long as the plain text
+ *    37+n      16  tag
+ *
+ * The plain text; numbers are big endian, times are milliseconds since 1970:
+ *
+ *      at  octets  what
+ *       0       6  issued
+ *       6       6  expires
+ *      12       1  attempt
+ *      13       1  round
+ *      14       8  chain
+ *      22      16  store id
+ *      38      32  bound: digest of all that is only compared
+ *      70     1+n  name of the requirement, its length first; n at most 64
+ *       .     2+n  params, the same way
+ *       .     1+n  memo, the same way; n at most 128; name, params and memo together at most 512
+ *       .       1  sender keys: bit 1 << occ_sender; every other bit is 0
+ *       .    32 k  their thumbprints, lowest bit first
+ *       .       1  m: satisfied requirements, at most 8
+ *       .    23 m  each: id (16), when (6), sender keys shown then (1, bits as above)
+ *
+ * Nothing follows. A reader of format 1 refuses whatever does not fit this table to the octet. */
+
+#include "core/handle.h"
+
+#include "base/b64.h"
+#include "base/cursor.h"
+#include "base/mem.h"
+
+/* Formats of handles are 0x01 to 0x3f, so that with 0x80 they stay below 0xd0: a handle begins with a letter. */
+#define FORMAT     0x01u
+#define STORED_BIT 0x80u
+
+#define KEY_ID_AT  1u
+#define ID_AT      (KEY_ID_AT + OCC__SEAL_KEY_ID_LEN)
+#define HEAD_LEN   (ID_AT + OCC__SESSION_ID_LEN)
+#define FIXED_LEN  70u              /* of the plain text, up to the name */
+#define MIN_PLAIN  (FIXED_LEN + 6u) /* everything that may be empty is */
+#define AROUND_LEN (HEAD_LEN + OCC__AEAD_TAG_LEN)
+#define MAX_SEALED                                                                                 \
+  (OCC__MAX_HANDLE / 4u * 3u) /* octets whose text has OCC__MAX_HANDLE characters */
+#define MAX_PLAIN  (MAX_SEALED - AROUND_LEN)
+#define STORED_LEN (1u + OCC__SESSION_ID_LEN)
+
+#define TIME_LEN    6u
+#define MAX_TIME    (((occ_time)1 << 48) - 1)
+#define SENDER_BITS 0x0eu /* 1 << occ_sender, for the three there are */
+
+/* The NUL at its end is hashed too, so that no label is the beginning of another. */
+static const char label[] = "libocc session 1";
+
+/* ---- Writing the plain text ---------------------------------------------------------------------------------- */
+
+typedef struct writer {
+  uint8_t *at;
+  size_t left;
+  int full; /* something did not fit; sticky */
+} writer;
+
+static void put(writer *w, const void *octets, size_t len)
+{
+  if (len > w->left) {
+    w->full = 1;
+    w->left = 0;
+    return;
+  }
+  if (len > 0) {
+    memcpy(w->at, octets, len);
+    w->at += len;
+    w->left -= len;
+  }
+}
+
+static void put_uint(writer *w, uint64_t number, size_t octets)
+{
+  uint8_t room[8];
+
+  for (size_t i = 0; i < octets; i++) {
+    room[i] = (uint8_t)(number >> (8 * (octets - 1 - i)));
+  }
+  put(w, room, octets);
+}
+
+static void put_sized(writer *w, occ_span span, size_t octets)
+{
+  put_uint(w, span.len, octets);
+  put(w, span.base, span.len);
+}
+
+static int is_time(occ_time time)
+{
+  return time >= 0 && time <= MAX_TIME;
+}
+
+static int are_senders(unsigned bits)
+{
+  return (bits & ~SENDER_BITS) == 0;
+}
+
+/* Both sides ask this: what is not sealed is not opened either. */
+static int are_texts(occ_span name, occ_span params, occ_span memo)
+{
+  return name.len <= OCC__MAX_REQUIREMENT_NAME && memo.len <= OCC__MAX_MEMO &&
+         params.len <= OCC__MAX_NAME_PARAMS_MEMO - name.len - memo.len;
+}
+
+static int fits(const occ_session *session)
+{
+  if (!is_time(session->issued) || !is_time(session->expires) || !are_senders(session->senders) ||
+      !are_texts(session->name, session->params, session->memo) ||
+      session->satisfied_count > OCC__MAX_SATISFIED) {
+    return 0;
+  }
+  for (size_t i = 0; i < session->satisfied_count; i++) {
+    if (!is_time(session->satisfied[i].at) || !are_senders(session->satisfied[i].senders)) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+static void write_plain(writer *w, const occ_session *session)
+{
+  put_uint(w, (uint64_t)session->issued, TIME_LEN);
+  put_uint(w, (uint64_t)session->expires, TIME_LEN);
+  put_uint(w, session->attempt, 1);
+  put_uint(w, session->round, 1);
+  put(w, session->chain, sizeof(session->chain));
+  put(w, session->store_id, sizeof(session->store_id));
+  put(w, session->bound, sizeof(session->bound));
+  put_sized(w, session->name, 1);
+  put_sized(w, session->params, 2);
+  put_sized(w, session->memo, 1);
+  put_uint(w, session->senders, 1);
+  for (unsigned kind = 1; kind < OCC__SENDERS; kind++) {
+    if ((session->senders & (1u << kind)) != 0) {
+      put(w, session->sender[kind], sizeof(session->sender[kind]));
+    }
+  }
+  put_uint(w, session->satisfied_count, 1);
+  for (size_t i = 0; i < session->satisfied_count; i++) {
+    put(w, session->satisfied[i].id, sizeof(session->satisfied[i].id));
+    put_uint(w, (uint64_t)session->satisfied[i].at, TIME_LEN);
+    put_uint(w, session->satisfied[i].senders, 1);
+  }
+}
+
+/* ---- Reading it ---------------------------------------------------------------------------------------------- */
+
+static int get_time(occ_cursor *cursor, occ_time *out)
+{
+  uint64_t number;
+
+  if (!occ__cursor_uint(cursor, TIME_LEN, &number)) {
+    return 0;
+  }
+  *out = (occ_time)number; /* 48 bits */
+  return 1;
+}
+
+static int get_octet(occ_cursor *cursor, uint8_t *out)
+{
+  return occ__cursor_copy(cursor, out, 1);
+}
+
+static int read_fixed(occ_session *out, occ_cursor *cursor)
+{
+  return get_time(cursor, &out->issued) && get_time(cursor, &out->expires) &&
+         get_octet(cursor, &out->attempt) && get_octet(cursor, &out->round) &&
+         occ__cursor_copy(cursor, out->chain, sizeof(out->chain)) &&
+         occ__cursor_copy(cursor, out->store_id, sizeof(out->store_id)) &&
+         occ__cursor_copy(cursor, out->bound, sizeof(out->bound));
+}
+
+static int read_texts(occ_session *out, occ_cursor *cursor)
+{
+  return occ__cursor_sized(cursor, 1, OCC__MAX_REQUIREMENT_NAME, &out->name) &&
+         occ__cursor_sized(cursor, 2, OCC__MAX_NAME_PARAMS_MEMO, &out->params) &&
+         occ__cursor_sized(cursor, 1, OCC__MAX_MEMO, &out->memo) &&
+         are_texts(out->name, out->params, out->memo);
+}
+
+static int read_senders(occ_session *out, occ_cursor *cursor)
+{
+  if (!get_octet(cursor, &out->senders) || !are_senders(out->senders)) {
+    return 0;
+  }
+  for (unsigned kind = 1; kind < OCC__SENDERS; kind++) {
+    if ((out->senders & (1u << kind)) != 0 &&
+        !occ__cursor_copy(cursor, out->sender[kind], sizeof(out->sender[kind]))) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+static int read_satisfied(occ_session *out, occ_cursor *cursor)
+{
+  uint8_t count;
+
+  if (!get_octet(cursor, &count) || count > OCC__MAX_SATISFIED) {
+    return 0;
+  }
+  for (size_t i = 0; i < count; i++) {
+    occ_satisfied *entry = &out->satisfied[i];
+
+    if (!occ__cursor_copy(cursor, entry->id, sizeof(entry->id)) || !get_time(cursor, &entry->at) ||
+        !get_octet(cursor, &entry->senders) || !are_senders(entry->senders)) {
+      return 0;
+    }
+  }
+  out->satisfied_count = count;
+  return 1;
+}
+
+static int read_plain(occ_session *out, occ_span plain)
+{
+  occ_cursor cursor;
+
+  occ__cursor_init(&cursor, plain);
+  return read_fixed(out, &cursor) && read_texts(out, &cursor) && read_senders(out, &cursor) &&
+         read_satisfied(out, &cursor) && cursor.left == 0;
+}
+
+/* ---- Seal and open ------------------------------------------------------------------------------------------- */
+
+/* One key and iv a session, from its random id: so no counter is needed, and no number of sessions wears a key out. */
+static int derive(uint8_t material[64], occ_workspace *ws, const occ_seal_key *key,
+                  const uint8_t id[OCC__SESSION_ID_LEN])
+{
+  const occ_span part[] = { occ__span(label, sizeof(label)), occ__span(id, OCC__SESSION_ID_LEN) };
+
+  return occ__hmac_sha512(ws, material, occ__span(key->master, sizeof(key->master)), part, 2);
+}
+
+int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key,
+                     const occ_session *session)
+{
+  uint8_t plain[MAX_PLAIN], material[64] = { 0 };
+  writer w = { .at = plain, .left = sizeof(plain) };
+  size_t len;
+  int rc = OCC_ERR_LIMIT;
+
+  *out = (occ_sealed){ .len = 0 };
+  if (!fits(session)) {
+    return rc;
+  }
+  write_plain(&w, session);
+  if (w.full) {
+    goto out;
+  }
+  len = sizeof(plain) - w.left;
+  rc = derive(material, ws, key, session->id);
+  if (rc != OCC_OK) {
+    goto out;
+  }
+  out->octets[0] = FORMAT;
+  memcpy(out->octets + KEY_ID_AT, key->id, OCC__SEAL_KEY_ID_LEN);
+  memcpy(out->octets + ID_AT, session->id, OCC__SESSION_ID_LEN);
+  rc = occ__aead_seal(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(out->octets, HEAD_LEN),
+                      occ__span(plain, len), out->octets + HEAD_LEN, out->octets + HEAD_LEN + len);
+  if (rc == OCC_OK) {
+    out->len = AROUND_LEN + len;
+  }
+
+out:
+  occ__wipe(plain, sizeof(plain));
+  occ__wipe(material, sizeof(material));
+  return rc;
+}
+
+static int is_whole(const occ_sealed *sealed)
+{
+  return sealed->len >= AROUND_LEN + MIN_PLAIN && sealed->len <= MAX_SEALED &&
+         sealed->octets[0] == FORMAT;
+}
+
+int occ__handle_open(occ_session *out, occ_arena *arena, occ_workspace *ws, const occ_key_set *keys,
+                     const occ_sealed *sealed, occ_time now)
+{
+  const uint8_t *octets = sealed->octets;
+  uint8_t material[64] = { 0 };
+  const occ_seal_key *key;
+  uint8_t *plain;
+  size_t len;
+  int rc;
+
+  *out = (occ_session){ .attempt = 0 };
+  if (!is_whole(sealed)) {
+    return OCC__REASON_SESSION_MALFORMED;
+  }
+  key = occ__key_set_opens(keys, octets + KEY_ID_AT, now);
+  if (key == NULL) {
+    return OCC__REASON_SESSION_KEY_UNKNOWN;
+  }
+  len = sealed->len - AROUND_LEN;
+  plain = occ__arena_alloc(arena, len);
+  if (plain == NULL) {
+    return arena->rc;
+  }
+
+  rc = derive(material, ws, key, octets + ID_AT);
+  if (rc != OCC_OK) {
+    goto out;
+  }
+  if (occ__aead_open(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(octets, HEAD_LEN),
+                     occ__span(octets + HEAD_LEN, len), octets + HEAD_LEN + len, plain) != OCC_OK) {
+    rc = OCC__REASON_SESSION_FORGED; /* or OpenSSL failed: closed either way */
+    goto out;
+  }
+  if (!read_plain(out, occ__span(plain, len))) {
+    *out = (occ_session){ .attempt = 0 };
+    occ__wipe(plain, len);
+    rc = OCC__REASON_SESSION_MALFORMED;
+    goto out;
+  }
+  memcpy(out->id, octets + ID_AT, sizeof(out->id));
+
+out:
+  occ__wipe(material, sizeof(material));
+  return rc;
+}
+
+/* ---- Text ---------------------------------------------------------------------------------------------------- */
+
+size_t occ__handle_text(char *out, const occ_sealed *sealed)
+{
+  /* out has room for no more; nothing that seal or decode made is longer. */
+  return occ__b64_encode(out, sealed->octets, sealed->len <= MAX_SEALED ? sealed->len : 0);
+}
+
+size_t occ__handle_text_stored(char *out, const uint8_t id[OCC__SESSION_ID_LEN])
+{
+  uint8_t octets[STORED_LEN];
+
+  octets[0] = FORMAT | STORED_BIT;
+  memcpy(octets + 1, id, OCC__SESSION_ID_LEN);
+  return occ__b64_encode(out, octets, sizeof(octets));
+}
+
+int occ__handle_kind(occ_span text, int *stored, uint8_t id[OCC__SESSION_ID_LEN])
+{
+  uint8_t octets[STORED_LEN];
+
+  *stored = 0;
+  memset(id, 0, OCC__SESSION_ID_LEN);
+  /* The first three octets tell; a sealed one is decoded whole only where it is opened. */
+  if (text.len < 4 || text.len > OCC__MAX_HANDLE ||
+      occ__b64_decode_exact(octets, 3, occ__span(text.base, 4)) != OCC_OK) {
+    return OCC__REASON_SESSION_MALFORMED;
+  }
+  if (octets[0] == FORMAT) {
+    return OCC_OK;
+  }
+  if (octets[0] != (FORMAT | STORED_BIT) ||
+      occ__b64_decode_exact(octets, sizeof(octets), text) != OCC_OK) {
+    return OCC__REASON_SESSION_MALFORMED;
+  }
+  *stored = 1;
+  memcpy(id, octets + 1, OCC__SESSION_ID_LEN);
+  return OCC_OK;
+}
+
+int occ__handle_decode(occ_sealed *out, occ_span text)
+{
+  out->len = 0;
+  if (text.len > OCC__MAX_HANDLE ||
+      occ__b64_decode(out->octets, sizeof(out->octets), &out->len, text) != OCC_OK ||
+      !is_whole(out)) {
+    out->len = 0;
+    return OCC__REASON_SESSION_MALFORMED;
+  }
+  return OCC_OK;
+}
