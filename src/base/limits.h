@@ -71,4 +71,18 @@
 #define OCC__STORE_CLIENT_LEAST                                                                    \
   16u /* ... and never fewer than that: parallel requests of an honest one */
 
+/* The client's side: a server chooses these. */
+#define OCC__AGENT_MAX_SESSION   4096u        /* other servers' handles may be four times ours */
+#define OCC__AGENT_MAX_ERROR     256u         /* an OAuth error code */
+#define OCC__AGENT_MAX_HEADERS   (64u * 1024) /* a block of header lines; servers stop at a quarter */
+#define OCC__AGENT_MAX_EXPIRES_S INT64_C(2147483647) /* 68 years: what is above is no expiry */
+#define OCC__AGENT_MAX_MEMORY    (1024u * 1024u)     /* arena of one response, of one call */
+#define OCC__AGENT_MAX_TIME      INT64_C(9007199254740991) /* 2^53 - 1 */
+#define OCC__AGENT_MAX_ROUNDS    8u /* of the option: more is no honest conversation */
+#define OCC__AGENT_ROUNDS        4u
+#define OCC__AGENT_ANSWERS       3u
+#define OCC__AGENT_MAX_EVIDENCE  8u /* parameters of one SOLVE answer */
+#define OCC__AGENT_JTI_OCTETS    16u
+#define OCC__AGENT_ASSERTION_S   300 /* life of an assertion; it is bound to one session anyway */
+
 #endif
