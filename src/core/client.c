@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The states CLIENT and CHECK: who asks, and is the grant good? The host authenticates clients; libocc sees to it that
+ * all identities in one request agree, that credentials which nobody verified do not pass for verified ones, and that
+ * the client's metadata are known before a policy is asked. */
+
+#include "core/txn.h"
+
+#include "base/b64.h"
+#include "wire/json_in.h"
+
+/* Credentials are there, but the host has not said that it verified them. */
+static int unverified_credentials(const occ_txn *txn)
+{
+  if (txn->client_set) {
+    return 0;
+  }
+  if (occ__form_find(&txn->form, "client_assertion", 0) != NULL ||
+      occ__form_find(&txn->form, "client_assertion_type", 0) != NULL) {
+    return OCC__REASON_CLIENT_ASSERTION_UNSUPPORTED;
+  }
+  if (occ__form_find(&txn->form, "client_secret", 0) != NULL ||
+      occ__headers_find(&txn->headers, OCC__HEADER_AUTHORIZATION, 0) != NULL) {
+    return OCC__REASON_CLIENT_CREDENTIALS_UNVERIFIED;
+  }
+  return 0;
+}
+
+/* The capability flag counts only as the JSON boolean true (S-16). */
+static void read_metadata(occ_txn *txn)
+{
+  const char *member = txn->server->names->capability;
+
+  txn->capable = json_is_true(json_object_get(txn->metadata, member));
+}
+
+occ_step occ__client_begin(occ_txn *txn)
+{
+  const occ_param *claimed = occ__form_find(&txn->form, "client_id", 0);
+  int reason = unverified_credentials(txn);
+
+  if (reason != 0) {
+    return occ__txn_refuse(txn, reason);
+  }
+  if (claimed != NULL &&
+      (claimed->value_len > OCC__MAX_CLIENT_ID || strlen(claimed->value) != claimed->value_len ||
+       (txn->client_set && strcmp(claimed->value, txn->client_id) != 0))) {
+    return occ__txn_refuse(txn, OCC__REASON_CLIENT_MISMATCH);
+  }
+  if (!txn->client_set && claimed != NULL) {
+    txn->client_id = claimed->value;
+  }
+  if (txn->metadata != NULL) {
+    read_metadata(txn);
+    return OCC__GO;
+  }
+  if (txn->client_id == NULL) {
+    return OCC__GO; /* a grant without a client: the policy will see that */
+  }
+  occ__question_open(txn, OCC_ASK_CLIENT);
+  return OCC__ASKED;
+}
+
+/* {"metadata":{},"first_seen":ms, ...}: the rest is for the policy. */
+occ_step occ__client_known(occ_txn *txn)
+{
+  json_t *answer = NULL, *metadata;
+  int rc;
+
+  if (txn->asking.len == 0) { /* known, nothing to tell */
+    return OCC__GO;
+  }
+  rc = occ__json_read_object(&answer, occ__span(txn->asking.data, txn->asking.len),
+                             &occ__json_answer);
+  if (rc == OCC_ERR_MEMORY) {
+    return occ__txn_fail_status(txn, rc);
+  }
+  metadata = json_object_get(answer, "metadata");
+  if (rc != OCC_OK || (metadata != NULL && !json_is_object(metadata))) {
+    json_decref(answer);
+    return occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_HOST_ANSWER);
+  }
+  txn->metadata = json_incref(metadata);
+  json_object_del(answer, "metadata");
+  txn->client_facts = answer;
+  read_metadata(txn);
+  return OCC__GO;
+}
+
+occ_step occ__client_unknown(occ_txn *txn)
+{
+  return txn->client_set ? OCC__GO : occ__txn_refuse(txn, OCC__REASON_CLIENT_UNKNOWN);
+}
+
+occ_step occ__check_begin(occ_txn *txn)
+{
+  if (!txn->server->check) {
+    return OCC__GO;
+  }
+  occ__question_open(txn, OCC_ASK_CHECK);
+  return OCC__ASKED;
+}
+
+/* {"not_after":ms,"binding":"<base64url, 32 octets>"}, both optional. */
+occ_step occ__check_passed(occ_txn *txn)
+{
+  json_t *answer = NULL;
+  const json_t *not_after, *binding;
+  int good, rc;
+
+  if (txn->asking.len == 0) {
+    return OCC__GO;
+  }
+  rc =
+      occ__json_read_object(&answer, occ__span(txn->asking.data, txn->asking.len), &occ__json_answer);
+  if (rc == OCC_ERR_MEMORY) {
+    return occ__txn_fail_status(txn, rc);
+  }
+  not_after = json_object_get(answer, "not_after");
+  binding = json_object_get(answer, "binding");
+  good = rc == OCC_OK && (not_after == NULL || json_is_integer(not_after)) &&
+         (binding == NULL || json_is_string(binding));
+  if (good && not_after != NULL) {
+    txn->not_after = json_integer_value(not_after);
+    good = txn->not_after > 0;
+  }
+  if (good && binding != NULL) {
+    good = occ__b64_decode_exact(txn->binding, sizeof(txn->binding),
+                                 occ__span_text(json_string_value(binding))) == OCC_OK;
+    txn->has_binding = good;
+  }
+  json_decref(answer);
+  if (!good) {
+    return occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_HOST_ANSWER);
+  }
+  return txn->not_after != 0 && txn->not_after <= txn->now
+             ? occ__txn_refuse(txn, OCC__REASON_GRANT_EXPIRED)
+             : OCC__GO;
+}
+
+occ_step occ__check_failed(occ_txn *txn)
+{
+  return occ__txn_refuse(txn, OCC__REASON_GRANT_REFUSED);
+}

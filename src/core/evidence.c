@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an evidence type sees and may do (occ/type.h): write its requirement object, parse before ONCE, judge after.
+ * Built-in types have no other door. Each call is allowed in its phase only; what a type does wrong fails the txn
+ * closed. */
+
+#include "core/txn.h"
+
+#include "base/b64.h"
+#include "jose/jcs.h"
+#include "wire/json_in.h"
+
+int occ__evidence_present(const occ_txn *txn, const occ_kind *kind)
+{
+  for (const char *const *name = kind->params; *name != NULL; name++) {
+    if (occ__form_find(&txn->form, *name, 0) != NULL) {
+      return 1;
+    }
+  }
+  for (const char *const *name = kind->headers; *name != NULL; name++) {
+    if (occ__headers_find(&txn->headers, *name, 0) != NULL) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* Template, params over it, then what the type writes. */
+static int compose(occ_evidence *evidence, occ_span params)
+{
+  const occ_requirement *requirement = evidence->requirement;
+  const occ_type *type = requirement->kind->type;
+  json_t *over = NULL;
+  int rc = OCC_OK;
+
+  evidence->object = json_copy(requirement->members);
+  if (evidence->object == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  if (params.len > 0) {
+    rc = occ__json_read_object(&over, params, &occ__json_peer);
+    if (rc == OCC_OK && json_object_update(evidence->object, over) != 0) {
+      rc = OCC_ERR_MEMORY;
+    }
+    json_decref(over);
+  }
+  if (rc == OCC_OK && type->write != NULL) {
+    evidence->phase = OCC__WRITING;
+    rc = type->write(evidence, requirement->kind->self);
+    evidence->phase = OCC__IDLE;
+    if (rc == OCC_OK) {
+      rc = evidence->rc;
+    }
+  }
+  return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+}
+
+int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
+                        const char **text, uint8_t digest[OCC__SHA256_LEN])
+{
+  occ_evidence evidence = { .txn = txn, .requirement = requirement };
+  occ_buf canonical;
+  int rc;
+
+  evidence.about.requirement = requirement->name;
+  evidence.about.type = requirement->kind->name;
+  evidence.about.audience = txn->server->issuer;
+  evidence.about.client_id = txn->client_id;
+  occ__buf_init(&canonical, occ__lib_mem(txn->lib), OCC__MAX_ANSWER);
+  rc = compose(&evidence, params);
+  if (rc == OCC_OK) {
+    /* The canonical form is what is sent, too: one text, one digest, nothing to re-serialise. */
+    rc = occ__jcs_write(&canonical, evidence.object);
+    rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+  }
+  if (rc == OCC_OK) {
+    rc = occ__sha256(txn->ws, digest, occ__span(canonical.base, canonical.len));
+  }
+  if (rc == OCC_OK) {
+    *text = occ__txn_text(txn, canonical.base, canonical.len);
+    rc = *text == NULL ? txn->arena.rc : OCC_OK;
+  }
+  json_decref(evidence.object);
+  occ__buf_clear(&canonical);
+  return rc;
+}
+
+const char *occ_evidence_param(const occ_evidence *evidence, const char *name, size_t *len)
+{
+  const occ_param *param;
+  const occ_header *line;
+
+  if (len != NULL) {
+    *len = 0;
+  }
+  if (evidence == NULL || name == NULL || evidence->phase == OCC__WRITING) {
+    return NULL; /* what is asked for must not depend on what came */
+  }
+  param = occ__form_find(&evidence->txn->form, name, 0);
+  if (param != NULL) {
+    if (len != NULL) {
+      *len = param->value_len;
+    }
+    return param->value;
+  }
+  line = occ__headers_find(&evidence->txn->headers, name, 0);
+  if (line != NULL && len != NULL) {
+    *len = line->value_len;
+  }
+  return line == NULL ? NULL : line->value;
+}
+
+const occ_question *occ_evidence_about(const occ_evidence *evidence)
+{
+  return evidence == NULL ? NULL : &evidence->about;
+}
+
+const occ_txn *occ_evidence_txn(const occ_evidence *evidence)
+{
+  return evidence == NULL ? NULL : evidence->txn;
+}
+
+static void *fault(occ_evidence *evidence, int rc)
+{
+  if (evidence->rc == OCC_OK) {
+    evidence->rc = rc;
+  }
+  return NULL;
+}
+
+void *occ_evidence_keep(occ_evidence *evidence, size_t size)
+{
+  if (evidence == NULL || evidence->phase == OCC__WRITING || evidence->phase == OCC__IDLE) {
+    return NULL;
+  }
+  if (evidence->kept == NULL) {
+    evidence->kept = occ__arena_alloc(&evidence->txn->arena, size);
+    evidence->kept_size = size;
+    if (evidence->kept == NULL) {
+      return fault(evidence, evidence->txn->arena.rc);
+    }
+  }
+  return size <= evidence->kept_size ? evidence->kept : fault(evidence, OCC_ERR_ARGUMENT);
+}
+
+/* Errors of a type stick, so that one that does not look at them cannot go on to accept. */
+static int stick(occ_evidence *evidence, int rc)
+{
+  if (rc != OCC_OK) {
+    fault(evidence, rc);
+  }
+  return rc;
+}
+
+int occ_evidence_set_nonce(occ_evidence *evidence, const char *nonce, size_t len)
+{
+  char *copy;
+
+  if (evidence == NULL || evidence->phase != OCC__PARSING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (nonce == NULL && len > 0) {
+    return stick(evidence, OCC_ERR_ARGUMENT);
+  }
+  copy = occ__arena_text(&evidence->txn->arena, nonce, len);
+  if (copy == NULL) {
+    return stick(evidence, evidence->txn->arena.rc);
+  }
+  evidence->nonce = copy;
+  evidence->nonce_len = len;
+  return OCC_OK;
+}
+
+/* The client is in the key: evidence of one client cannot use up another's. */
+int occ_evidence_set_once(occ_evidence *evidence, const char *issuer, const char *id,
+                          occ_time issued)
+{
+  occ_txn *txn;
+  int rc;
+
+  if (evidence == NULL || evidence->phase != OCC__PARSING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (issuer == NULL || id == NULL || id[0] == '\0') {
+    return stick(evidence, OCC_ERR_ARGUMENT);
+  }
+  txn = evidence->txn;
+  {
+    const occ_span part[4] = { occ__span_text(evidence->requirement->kind->key),
+                               occ__span_text(txn->client_id), occ__span_text(issuer),
+                               occ__span_text(id) };
+    rc = occ__digest_key(evidence->once, txn->ws, OCC__PURPOSE_EVIDENCE, "evidence",
+                         txn->server->issuer, part, 4);
+  }
+  evidence->has_once = rc == OCC_OK;
+  evidence->once_issued = issued;
+  return stick(evidence, rc);
+}
+
+int occ_evidence_set_key(occ_evidence *evidence, occ_sender kind, const char *thumbprint)
+{
+  uint8_t octets[OCC__SHA256_LEN];
+
+  if (evidence == NULL || evidence->phase != OCC__PARSING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (kind < OCC_SENDER_DPOP || kind > OCC_SENDER_ATTESTED || thumbprint == NULL ||
+      occ__b64_decode_exact(octets, sizeof(octets), occ__span_text(thumbprint)) != OCC_OK) {
+    return stick(evidence, OCC_ERR_ARGUMENT);
+  }
+  memcpy(evidence->key[kind], thumbprint, OCC__THUMBPRINT_LEN + 1);
+  return OCC_OK;
+}
+
+int occ_evidence_put(occ_evidence *evidence, const char *member, const char *json)
+{
+  json_t *value = NULL;
+  int rc;
+
+  if (evidence == NULL || evidence->phase != OCC__WRITING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (member == NULL || json == NULL || strcmp(member, "type") == 0) {
+    return stick(evidence, OCC_ERR_ARGUMENT);
+  }
+  rc = occ__json_read(&value, occ__span_text(json), &occ__json_config);
+  if (rc == OCC_ERR_SYNTAX) {
+    rc = OCC_ERR_ARGUMENT;
+  }
+  if (rc == OCC_OK && json_object_set_new(evidence->object, member, value) != 0) {
+    rc = OCC_ERR_MEMORY;
+  }
+  return stick(evidence, rc);
+}
+
+static int verdict(occ_evidence *evidence, occ_verdict given, const char *facts, const char *reason)
+{
+  if (evidence == NULL || evidence->phase != OCC__JUDGING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (evidence->verdict_given) {
+    return stick(evidence, OCC_ERR_STATE); /* one verdict, and no second thoughts */
+  }
+  evidence->verdict_given = 1;
+  evidence->verdict = given;
+  evidence->facts = facts;
+  evidence->reason = reason;
+  return OCC_OK;
+}
+
+int occ_evidence_accept(occ_evidence *evidence, const char *facts, size_t len)
+{
+  const char *copy = NULL;
+
+  if (evidence == NULL || evidence->phase != OCC__JUDGING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (facts == NULL && len > 0) {
+    return stick(evidence, OCC_ERR_ARGUMENT);
+  }
+  if (len > 0) {
+    copy = occ__arena_text(&evidence->txn->arena, facts, len);
+    if (copy == NULL) {
+      return stick(evidence, evidence->txn->arena.rc);
+    }
+  }
+  return verdict(evidence, OCC_YES, copy, NULL);
+}
+
+static int with_reason(occ_evidence *evidence, occ_verdict given, const char *reason)
+{
+  const char *copy = NULL;
+
+  if (evidence == NULL || evidence->phase != OCC__JUDGING) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (reason != NULL) {
+    copy = occ__arena_text(&evidence->txn->arena, reason, strlen(reason));
+    if (copy == NULL) {
+      return stick(evidence, evidence->txn->arena.rc);
+    }
+  }
+  return verdict(evidence, given, NULL, copy);
+}
+
+int occ_evidence_reject(occ_evidence *evidence, const char *reason)
+{
+  return with_reason(evidence, OCC_NO, reason);
+}
+
+int occ_evidence_retry(occ_evidence *evidence, const char *reason)
+{
+  return with_reason(evidence, OCC_RETRY, reason);
+}
+
+/* Which questions a type may ask when: before ONCE what the syntax and the keys need, after it what the verdict needs. */
+static int may_ask(occ_phase phase, occ_ask kind)
+{
+  switch (phase) {
+  case OCC__PARSING:
+    return kind == OCC_ASK_KEYS || kind == OCC_ASK_FETCH;
+  case OCC__JUDGING:
+    return kind == OCC_ASK_STATUS || kind == OCC_ASK_COVER || kind == OCC_ASK_VERIFY ||
+           kind == OCC_ASK_RESERVE;
+  case OCC__IDLE:
+  case OCC__WRITING:
+    break;
+  }
+  return 0;
+}
+
+occ_question *occ_evidence_ask(occ_evidence *evidence, occ_ask kind)
+{
+  occ_question *q;
+
+  if (evidence == NULL) {
+    return NULL;
+  }
+  if (!may_ask(evidence->phase, kind) || evidence->verdict_given || evidence->txn->asking.open ||
+      (kind == OCC_ASK_RESERVE && evidence->txn->reserved)) {
+    return fault(evidence, OCC_ERR_STATE);
+  }
+  q = occ__question_open(evidence->txn, kind);
+  q->requirement = evidence->about.requirement;
+  q->type = evidence->about.type;
+  q->wanted = evidence->about.wanted;
+  q->nonce = evidence->about.nonce;
+  q->audience = evidence->about.audience;
+  return q;
+}
+
+occ_verdict occ_evidence_answer(const occ_evidence *evidence, const void **data, size_t *len)
+{
+  if (data != NULL) {
+    *data = evidence == NULL ? NULL : evidence->answer_data;
+  }
+  if (len != NULL) {
+    *len = evidence == NULL ? 0 : evidence->answer_len;
+  }
+  return evidence == NULL ? OCC_NO : evidence->answer;
+}

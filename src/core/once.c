@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The state ONCE: everything in this request that may be used but once is taken in one question, proof before session
+ * before evidence, and the first that was there already ends it. Before this nothing is used up; after it the session is
+ * spent, whatever comes. */
+
+#include "core/txn.h"
+
+static void add(occ_txn *txn, const uint8_t key[OCC__SHA256_LEN], occ_time issued)
+{
+  memcpy(txn->once_keys[txn->once_count++], key, OCC__SHA256_LEN);
+  if (issued < txn->asking.q.issued) {
+    txn->asking.q.issued = issued;
+  }
+}
+
+occ_step occ__once_begin(occ_txn *txn)
+{
+  const occ_span id = occ__span(txn->session.id, OCC__SESSION_ID_LEN);
+  uint8_t key[OCC__SHA256_LEN];
+  occ_question *q;
+
+  if (!txn->proof.present && !txn->live) {
+    return OCC__SKIP;
+  }
+  q = occ__question_open(txn, OCC_ASK_ONCE);
+  q->issued =
+      txn->now; /* a session names its store, so it cannot have been used before a younger one */
+  if (txn->proof.present) {
+    add(txn, txn->proof.once, txn->proof.issued);
+  }
+  if (txn->live) {
+    int rc =
+        occ__digest_key(key, txn->ws, OCC__PURPOSE_SESSION, "session", txn->server->issuer, &id, 1);
+    if (rc != OCC_OK) {
+      return occ__txn_fail_status(txn, rc);
+    }
+    add(txn, key, txn->now);
+  }
+  if (txn->live && txn->evidence.has_once) {
+    add(txn, txn->evidence.once, txn->evidence.once_issued);
+  }
+  q->key = txn->once_keys[0];
+  q->keys = txn->once_count;
+  q->expires = txn->now + OCC__ONCE_LIFE_MS;
+  return OCC__ASKED;
+}
+
+occ_step occ__once_first(occ_txn *txn)
+{
+  if (!txn->live) {
+    return OCC__SKIP;
+  }
+  occ__txn_emit(txn, OCC__EVENT_SESSION_ACCEPTED, 0, txn->evidence.requirement->name, NULL);
+  return OCC__GO;
+}
+
+occ_step occ__once_seen(occ_txn *txn)
+{
+  const char *place = txn->asking.data;
+
+  if (txn->asking.len != 1 || place[0] < '0' || (size_t)(place[0] - '0') >= txn->once_count) {
+    return occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_HOST_ANSWER);
+  }
+  switch (txn->once_keys[place[0] - '0'][0]) {
+  case OCC__PURPOSE_SESSION: /* O-06: a replay is stale, and stale sessions look alike */
+    txn->live = 0;
+    txn->stale = OCC__REASON_SESSION_USED;
+    occ__txn_emit(txn, OCC__EVENT_SESSION_STALE, txn->stale, NULL, NULL);
+    return OCC__SKIP;
+  case OCC__PURPOSE_EVIDENCE:
+    occ__txn_emit(txn, OCC__EVENT_EVIDENCE_REJECTED, OCC__REASON_EVIDENCE_REPLAYED,
+                  txn->evidence.requirement->name, NULL);
+    return occ__txn_refuse(txn, OCC__REASON_EVIDENCE_REPLAYED);
+  default:
+    return occ__txn_refuse(txn, OCC__REASON_DPOP_REPLAYED);
+  }
+}
+
+/* The store cannot tell. Where a fresh nonce would let it, the client is given one; else the server is not able now. */
+occ_step occ__once_retry(occ_txn *txn)
+{
+  const occ_proof *proof = &txn->proof;
+
+  if (proof->present && proof->issued < txn->now && txn->server->nonce_mode != OCC__NONCE_OFF) {
+    return occ__txn_refuse(txn, OCC__REASON_DPOP_STORE_YOUNG);
+  }
+  return occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_STORE_UNAVAILABLE);
+}

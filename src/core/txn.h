@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__CORE_TXN_H
+#define OCC__CORE_TXN_H
+
+/* One token request going through: the struct that the machine's states share, and what each file of the machine offers
+ * to the others. A request walks: txn.c (filled, run) -> txn_states.c (the table) -> request.c, client.c, sender.c,
+ * session.c, once.c, judge.c, decide.c -> response.c. question.c asks and takes answers, evidence.c is what a type sees.
+ * One thread at a time. */
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "core/digest.h"
+#include "core/handle.h"
+#include "core/lib.h"
+#include "core/server.h"
+#include "occ/occ.h"
+#include "wire/form.h"
+#include "wire/header.h"
+
+/* Where a txn is. The order is that of the walk. */
+typedef enum occ_state {
+  OCC__PARSED = 0,
+  OCC__CLIENT,
+  OCC__SENDER,
+  OCC__CHECK,
+  OCC__SESSION,
+  OCC__ONCE,
+  OCC__EVIDENCE,
+  OCC__DECIDE,
+  OCC__DONE,
+  OCC__SETTLE,
+  OCC__ENDED,
+  OCC__STATES
+} occ_state;
+
+/* What happened there: the result of an action, or the answer to the open question. */
+typedef enum occ_step {
+  OCC__GO = 0, /* the state's work is done */
+  OCC__SKIP,   /* there is no live session */
+  OCC__YES,    /* answers */
+  OCC__NO,
+  OCC__RETRY,
+  OCC__CHALLENGE, /* the policy asks for more */
+  OCC__REFUSE,    /* the peer did wrong, or the host refused: txn->error is set */
+  OCC__AGAIN,     /* the same requirement once more */
+  OCC__FAULT,     /* a fault of ours or the host's: txn->status is set */
+  OCC__STEPS,
+  OCC__ASKED, /* not in the table: a question is open, the run pauses */
+  OCC__END    /* not in the table: the run is over */
+} occ_step;
+
+typedef occ_step (*occ_action)(occ_txn *txn);
+
+typedef struct occ_cell {
+  occ_state next;
+  occ_action action; /* NULL: cannot happen; fails closed */
+} occ_cell;
+
+/* The machine. Total: a step that a state does not expect gives the cell of a fault. */
+occ_cell occ__states_cell(occ_state state, occ_step step);
+const char *occ__states_name(occ_state state);
+const char *occ__states_step_name(occ_step step);
+
+/* The open question and its answer. */
+typedef struct occ_asking {
+  occ_question q;
+  occ_question wait; /* what the host sees while an answerer keeps q */
+  int open, kept, answered;
+  occ_step step;    /* of the answer */
+  const void *data; /* of the answer; in the arena */
+  size_t len;
+  const occ_requirement *requirement; /* answer_challenge */
+  const char *params;
+  const char *error, *description; /* answer_refuse */
+  int http_status;                 /* answer_fetch */
+  const char *headers;
+} occ_asking;
+
+/* One requirement being written, parsed or judged: what a type sees (evidence.c). */
+typedef enum occ_phase { OCC__IDLE = 0, OCC__WRITING, OCC__PARSING, OCC__JUDGING } occ_phase;
+
+struct occ_evidence {
+  occ_txn *txn;
+  const occ_requirement *requirement;
+  occ_phase phase;
+  int step;
+  occ_question about;
+  json_t *object; /* while writing; owned */
+  void *kept;     /* occ_evidence_keep(); in the arena, wiped with it */
+  size_t kept_size;
+  int rc; /* first error inside a type's call */
+  const char *nonce;
+  size_t nonce_len;
+  int has_once;
+  uint8_t once[OCC__SHA256_LEN];
+  occ_time once_issued;
+  char key[OCC__SENDERS][OCC__THUMBPRINT_LEN + 1]; /* "" for none */
+  int verdict_given;
+  occ_verdict verdict;
+  const char *facts, *reason;
+  occ_verdict answer; /* to what the type asked */
+  const void *answer_data;
+  size_t answer_len;
+};
+
+/* What the proof's nonce turned out to be (sender.c). */
+typedef enum occ_nonce_kind {
+  OCC__NONCE_NONE = 0,
+  OCC__NONCE_OURS,
+  OCC__NONCE_HANDLE, /* the handle of this request, authentic and not expired */
+  OCC__NONCE_FOREIGN
+} occ_nonce_kind;
+
+typedef struct occ_proof {
+  int present;
+  occ_nonce_kind nonce;
+  int nonce_deferred; /* left to SESSION: the pending type is carried by the proof */
+  occ_time issued;    /* earliest moment at which it can have been used */
+  uint8_t once[OCC__SHA256_LEN];
+} occ_proof;
+
+typedef struct occ_response {
+  int http_status; /* 0 on GRANT */
+  occ_buf body;
+  struct {
+    const char *name, *value;
+  } header[6];
+  size_t headers;
+} occ_response;
+
+typedef struct occ_logged { /* an event, kept for occ_txn_log() */
+  int id, reason;
+  occ_time time;
+  const char *requirement, *detail;
+} occ_logged;
+
+struct occ_txn {
+  occ_txn *self; /* getters are const for the host, yet copy texts into the arena */
+  occ_lib *lib;
+  occ_server *server;
+  void *user_data;
+  occ_arena arena;
+  occ_endpoint endpoint;
+
+  /* the request as the host filled it in */
+  occ_form form;
+  int has_body, has_params;
+  occ_headers headers;
+  int input_rc;          /* first error while filling: negative status or reason */
+  int client_set;        /* the host said who the client is */
+  const char *client_id; /* set, or claimed by the form */
+  const char *client_method, *client_key;
+  int authenticated; /* by the host, with a method other than "none" */
+  json_t *metadata;
+  json_t *client_facts; /* CLIENT's answer, less the metadata */
+  int capable;          /* insufficient_client_authorization_supported: true */
+  uint8_t senders;      /* bit set by occ_sender */
+  char sender[OCC__SENDERS][OCC__THUMBPRINT_LEN + 1];
+  uint8_t certificate[OCC__SHA256_LEN];
+  int has_certificate;
+  const char *reference;
+  int64_t expiry_ms; /* occ_txn_set("expiry"); 0: the requirement's */
+  int challenge_status, challenge_anyway;
+
+  /* the machine */
+  occ_state state;
+  int begun, running, in_answerer, free_later;
+  int status; /* sticky: OCC_OK or a negative status */
+  occ_time now, deadline;
+  occ_workspace *ws;       /* during a run */
+  const occ_key_set *keys; /* during a run */
+  occ_asking asking;
+  occ_asking outer; /* the question that waits behind a FETCH of its answerer */
+
+  /* what has been found */
+  json_t *details; /* authorization_details, parsed */
+  const char *handle;
+  occ_session session; /* opened; its spans lie in the arena */
+  int opened;          /* authentic */
+  int live;            /* passed every check of SESSION, and ONCE */
+  int stale;           /* reason, or 0 */
+  occ_proof proof;
+  occ_time not_after; /* of the grant; 0: none */
+  uint8_t binding[OCC__SHA256_LEN];
+  int has_binding;
+  occ_evidence evidence; /* for the pending requirement */
+  uint8_t once_keys[OCC__MAX_ONCE_KEYS][OCC__SHA256_LEN];
+  size_t once_count;
+  int accepted; /* the pending requirement's evidence, in this request */
+  uint8_t mandate[OCC__SHA256_LEN];
+  occ_time mandate_expires;
+  int reserved, settled; /* settled: 0 no, 1 commit, -1 release */
+
+  /* how it ends */
+  occ_outcome outcome;
+  occ_oauth_error error;
+  const char *error_name, *error_description; /* of the host's own, else NULL */
+  int reason;
+  const char *reason_detail;
+  uint8_t memo[OCC__MAX_MEMO]; /* for the next challenge */
+  size_t memo_len;
+  int memo_set;
+  occ_session next; /* the session being made */
+  occ_sealed sealed;
+  const char *next_handle;
+  occ_response response;
+
+  occ_logged log[OCC__MAX_EVENTS_KEPT];
+  size_t logged;
+};
+
+/* txn.c: ways out of an action. */
+occ_step occ__txn_refuse(occ_txn *txn, int reason);
+occ_step occ__txn_refuse_as(occ_txn *txn, occ_oauth_error error, int reason);
+occ_step occ__txn_fail(occ_txn *txn, int status, int reason);
+occ_step occ__txn_fail_status(occ_txn *txn, int status); /* reason by status */
+/* rc of a peer-judging function: negative fails, positive refuses as `error` (OCC__NO_ERROR: the reason's own). */
+occ_step occ__txn_step_of(occ_txn *txn, int rc, occ_oauth_error error);
+/* An event of this txn; requirement and detail are texts that live as long as the txn. */
+void occ__txn_emit(occ_txn *txn, int id, int reason, const char *requirement, const char *detail);
+const char *occ__txn_grant_type(const occ_txn *txn); /* "" at PAR without one */
+const char *occ__txn_text(occ_txn *txn, const void *octets,
+                          size_t len); /* arena copy; NULL sets txn->arena.rc */
+
+/* question.c */
+const char *occ__question_name(occ_ask kind); /* "decide" */
+occ_question *occ__question_open(occ_txn *txn,
+                                 occ_ask kind); /* blank but for ticket, deadline, client, now */
+int occ__question_offer(
+    occ_txn *txn); /* to its answerer; OCC_OK answered, OCC_PENDING, or negative */
+occ_step occ__question_close(
+    occ_txn *txn); /* the answer's step; the answer's data stays readable in txn->asking */
+void occ__question_cancel(occ_txn *txn); /* an open question ends unanswered */
+
+/* evidence.c */
+/* Writes the requirement object; *text in the arena, digest is its JCS digest. A failure of the host's type or params:
+ * OCC_ERR_ARGUMENT. OCC_ERR_MEMORY, OCC_ERR_LIMIT, OCC_ERR_CRYPTO. */
+int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
+                        const char **text, uint8_t digest[OCC__SHA256_LEN]);
+int occ__evidence_present(const occ_txn *txn, const occ_kind *kind);
+/* Has this requirement been met, in this request or in a round before? */
+int occ__session_satisfied(const occ_txn *txn, const occ_requirement *requirement);
+
+/* session.c */
+/* The request digest and the one over all; carriers: left out. */
+int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
+                       const uint8_t requirement_digest[OCC__SHA256_LEN],
+                       const char *const *carriers, uint8_t out[OCC__SHA256_LEN]);
+/* NULL-terminated, in the arena; NULL: txn->arena.rc. */
+const char *const *occ__session_carriers(occ_txn *txn, const occ_session *session,
+                                         const occ_requirement *pending);
+int occ__grant_owns(const char *grant_type,
+                    const char *param); /* is it the grant's own parameter? */
+
+/* sender.c */
+/* After a stale session: the nonce rule that SENDER had left to SESSION. OCC__GO, OCC__REFUSE. */
+occ_step occ__sender_nonce_rule(occ_txn *txn);
+
+/* response.c */
+int occ__response_header(occ_txn *txn, const char *name, const char *value);
+int occ__response_fresh_nonce(occ_txn *txn); /* adds a DPoP-Nonce, unless the mode is off */
+/* facts.c */
+json_t *occ__facts_build(occ_txn *txn); /* new reference, or NULL: memory */
+const char *occ__facts_text(const occ_txn *txn, const json_t *value,
+                            size_t *len); /* arena; NULL: memory */
+
+/* Actions, by file. */
+occ_step occ__request_parse(occ_txn *txn);
+occ_step occ__request_recalled(occ_txn *txn);
+occ_step occ__request_not_recalled(occ_txn *txn);
+occ_step occ__client_begin(occ_txn *txn);
+occ_step occ__client_known(occ_txn *txn);
+occ_step occ__client_unknown(occ_txn *txn);
+occ_step occ__sender_verify(occ_txn *txn);
+occ_step occ__check_begin(occ_txn *txn);
+occ_step occ__check_passed(occ_txn *txn);
+occ_step occ__check_failed(occ_txn *txn);
+occ_step occ__session_match(occ_txn *txn);
+occ_step occ__session_answered(occ_txn *txn);
+occ_step occ__once_begin(occ_txn *txn);
+occ_step occ__once_first(occ_txn *txn);
+occ_step occ__once_seen(occ_txn *txn);
+occ_step occ__once_retry(occ_txn *txn);
+occ_step occ__judge_begin(occ_txn *txn);
+occ_step occ__judge_answered(occ_txn *txn);
+occ_step occ__judge_retry(occ_txn *txn);
+occ_step occ__decide_ask(occ_txn *txn);
+occ_step occ__decide_no(occ_txn *txn);
+occ_step occ__decide_challenge(occ_txn *txn);
+occ_step occ__decide_again(occ_txn *txn);
+occ_step occ__host_retry(occ_txn *txn); /* an answer RETRY where only yes or no will do */
+occ_step occ__response_grant(occ_txn *txn);
+occ_step occ__response_kept(occ_txn *txn);
+occ_step occ__response_not_kept(occ_txn *txn);
+occ_step occ__response_refuse(occ_txn *txn);
+occ_step occ__response_fail(occ_txn *txn);
+occ_step occ__settle_begin(occ_txn *txn);
+occ_step occ__settle_done(occ_txn *txn);
+occ_step occ__settle_failed(occ_txn *txn);
+occ_step occ__end(occ_txn *txn);
+
+#endif

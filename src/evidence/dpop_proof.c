@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The type `dpop_proof`: the client shows once more, and freshly, that it holds its DPoP key. The evidence is the proof in
+ * the DPoP header, whose nonce is the handle; the core has verified its signature, audience and jti already (state
+ * SENDER), so only two things are left: the nonce, and whether the key is one that is known. Never verifies again. */
+
+#include "evidence/builtin.h"
+
+#include "base/lib.h"
+#include "jose/jws.h"
+#include "occ/txn.h"
+#include "wire/json_in.h"
+
+typedef struct options {
+  occ_lib *lib;
+  int any_key; /* weakens: a key that nobody vouches for will do */
+} options;
+
+static void close_type(void *opened)
+{
+  options *self = opened;
+
+  if (self != NULL) {
+    occ__mem_free(occ__lib_mem(self->lib), self, sizeof(*self));
+  }
+}
+
+static int read_options(options *self, const char *text)
+{
+  json_t *json = NULL;
+  const json_t *any_key;
+  int rc = occ__json_read_object(&json, occ__span_text(text), &occ__json_config);
+
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  any_key = json_object_get(json, "any_key");
+  if ((any_key != NULL && !json_is_boolean(any_key)) ||
+      json_object_size(json) != (any_key == NULL ? 0u : 1u)) {
+    rc = OCC_ERR_SYNTAX;
+  }
+  self->any_key = json_is_true(any_key);
+  json_decref(json);
+  return rc;
+}
+
+static int open_type(void **out, occ_lib *lib, const char *text)
+{
+  options *self = occ__mem_alloc(occ__lib_mem(lib), sizeof(*self));
+  int rc = OCC_OK;
+
+  if (self == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  self->lib = lib;
+  if (text != NULL) {
+    rc = read_options(self, text);
+  }
+  if (rc != OCC_OK) {
+    close_type(self);
+    return rc;
+  }
+  *out = self;
+  return OCC_OK;
+}
+
+static int accepts(const char *requirement, const char **problem, void *self)
+{
+  json_t *json = NULL;
+  const char *member;
+  json_t *value;
+  int rc = occ__json_read_object(&json, occ__span_text(requirement), &occ__json_config);
+
+  (void)self;
+  json_object_foreach(json, member, value)
+  {
+    if (strcmp(member, "type") != 0 && strcmp(member, "expiry") != 0 &&
+        strcmp(member, "class") != 0) {
+      *problem = "this type has no members";
+      rc = OCC_ERR_CONFIG;
+    }
+  }
+  json_decref(json);
+  return rc;
+}
+
+static int parse(occ_evidence *evidence, int step, void *opened)
+{
+  const options *self = opened;
+  const char *jkt = occ_txn_sender(occ_evidence_txn(evidence), OCC_SENDER_DPOP);
+  size_t len = 0;
+  const char *proof = occ_evidence_param(evidence, "DPoP", &len);
+  const json_t *nonce;
+  occ_jws jws;
+  int rc;
+
+  (void)step;
+  if (proof == NULL || jkt == NULL) {
+    return OCC_ERR_SYNTAX;
+  }
+  rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(proof, len));
+  if (rc != OCC_OK) {
+    return rc < 0 ? rc : OCC_ERR_SYNTAX;
+  }
+  nonce = json_object_get(jws.claims, "nonce");
+  rc = occ_evidence_set_nonce(evidence, json_is_string(nonce) ? json_string_value(nonce) : "",
+                              json_is_string(nonce) ? json_string_length(nonce) : 0);
+  occ__jws_clear(&jws);
+  return rc == OCC_OK ? occ_evidence_set_key(evidence, OCC_SENDER_DPOP, jkt) : rc;
+}
+
+/* Is there a key with that thumbprint in the client's registered set? */
+static int is_registered(const options *self, const occ_txn *txn, const char *jkt, int *found)
+{
+  size_t len = 0;
+  const char *text = occ_txn_fact(txn, "/client/metadata/jwks", &len);
+  occ_workspace *ws = NULL;
+  occ_jwks keys = { 0 };
+  json_t *json = NULL;
+  int rc;
+
+  if (text == NULL) {
+    return OCC_OK;
+  }
+  rc = occ__lib_take(self->lib, &ws);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  rc = occ__json_read_object(&json, occ__span(text, len), &occ__json_config);
+  if (rc == OCC_OK) {
+    rc = occ__jwks_read(&keys, occ__lib_mem(self->lib), ws, json);
+  }
+  for (size_t i = 0; rc == OCC_OK && i < keys.count; i++) {
+    *found = *found || strcmp(keys.key[i].thumbprint, jkt) == 0;
+  }
+  occ__jwks_clear(&keys);
+  json_decref(json);
+  occ__lib_give(self->lib, ws);
+  /* A set that cannot be read registers nothing. */
+  return rc == OCC_ERR_MEMORY || rc == OCC_ERR_CRYPTO ? rc : OCC_OK;
+}
+
+/* Shown with the first request, attested, or registered: then somebody knows it. */
+static int is_known(const options *self, const occ_txn *txn, const char *jkt, int *known)
+{
+  const char *attested = occ_txn_sender(txn, OCC_SENDER_ATTESTED);
+  const char *bound = occ_txn_fact(txn, "/session/bound/jkt", NULL);
+
+  *known = self->any_key || bound != NULL || (attested != NULL && strcmp(attested, jkt) == 0);
+  return *known ? OCC_OK : is_registered(self, txn, jkt, known);
+}
+
+static int judge(occ_evidence *evidence, int step, void *opened)
+{
+  const occ_txn *txn = occ_evidence_txn(evidence);
+  const char *jkt = occ_txn_sender(txn, OCC_SENDER_DPOP);
+  int known = 0;
+  int rc;
+
+  (void)step;
+  if (jkt == NULL) {
+    return occ_evidence_reject(evidence, "no_key");
+  }
+  rc = is_known(opened, txn, jkt, &known);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  return known ? occ_evidence_accept(evidence, NULL, 0)
+               : occ_evidence_reject(evidence, "key_unknown");
+}
+
+static const char *const headers[] = { "DPoP", NULL };
+
+const occ_type occ__dpop_proof_type = {
+  .size = sizeof(occ_type),
+  .name = "dpop_proof",
+  .evidence_class = OCC_PROVENANCE,
+  .headers = headers,
+  .open = open_type,
+  .close = close_type,
+  .accepts = accepts,
+  .parse = parse,
+  .judge = judge,
+};
