@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The canonical form of JSON values and its digest. Called by core for the requirement and for parameters that are JSON,
+ * by evidence for what was agreed to. jansson's own sorted output is another form: octet order of names, upper-case
+ * escapes. Must never round a number. spec: RFC 8785. */
+
+#include "jose/jcs.h"
+
+#include "base/limits.h"
+
+#define MAX_EXACT INT64_C(9007199254740991) /* 2^53 - 1, the last integer that I-JSON can carry */
+#define FEW       16u /* members sorted without an allocation: requirements and details have fewer */
+
+typedef struct member {
+  const char *name;
+  const json_t *value;
+} member;
+
+static int put_value(occ_buf *out, const json_t *value, size_t depth);
+
+/* UTF-8 sorts as code points do; UTF-16 has the surrogates of U+10000 and up (lead octets F0 to F4) before U+E000 to
+ * U+FFFF (lead octets EE and EF). At the first octet that differs, both are lead octets or neither is one of these. */
+static unsigned rank(char c)
+{
+  const unsigned octet = (unsigned char)c;
+
+  return octet == 0xee || octet == 0xef ? octet + 0x10 : octet;
+}
+
+static int is_before(const char *a, const char *b)
+{
+  while (*a == *b && *a != '\0') {
+    a++;
+    b++;
+  }
+  return rank(*a) < rank(*b);
+}
+
+/* Two sorted runs, in[start..middle) and in[middle..end), into one. */
+static void merge(member *out, const member *in, size_t start, size_t middle, size_t end)
+{
+  size_t left = start, right = middle;
+
+  for (size_t at = start; at < end; at++) {
+    if (right == end || (left < middle && !is_before(in[right].name, in[left].name))) {
+      out[at] = in[left++];
+    } else {
+      out[at] = in[right++];
+    }
+  }
+}
+
+/* Merge sort: no allocation of its own (qsort() may make one), and no bad case for a peer to choose. */
+static void sort(member *list, member *scratch, size_t count)
+{
+  for (size_t width = 1; width < count; width *= 2) {
+    for (size_t start = 0; start < count; start += 2 * width) {
+      const size_t middle = start + width < count ? start + width : count;
+      const size_t end = middle + width < count ? middle + width : count;
+
+      merge(scratch, list, start, middle, end);
+    }
+    memcpy(list, scratch, count * sizeof(*list));
+  }
+}
+
+/* spec: RFC 8785 section 3.2.2.2 */
+static void put_escape(occ_buf *out, uint8_t octet)
+{
+  static const char hex[] = "0123456789abcdef";
+  static const char *const word[] = {
+    ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
+    ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\"
+  };
+
+  if (word[octet] != NULL) {
+    (void)occ__buf_text(out, word[octet]);
+    return;
+  }
+  (void)occ__buf_text(out, "\\u00");
+  (void)occ__buf_byte(out, (uint8_t)hex[octet >> 4]);
+  (void)occ__buf_byte(out, (uint8_t)hex[octet & 15]);
+}
+
+static void put_string(occ_buf *out, const char *text, size_t len)
+{
+  size_t start = 0;
+
+  (void)occ__buf_byte(out, '"');
+  for (size_t i = 0; i < len; i++) {
+    const uint8_t octet = (uint8_t)text[i];
+
+    if (octet < 0x20 || octet == '"' || octet == '\\') {
+      (void)occ__buf_put(out, text + start, i - start);
+      put_escape(out, octet);
+      start = i + 1;
+    }
+  }
+  (void)occ__buf_put(out, text + start, len - start);
+  (void)occ__buf_byte(out, '"');
+}
+
+static int put_members(occ_buf *out, const member *list, size_t count, size_t depth)
+{
+  int rc = OCC_OK;
+
+  (void)occ__buf_byte(out, '{');
+  for (size_t i = 0; rc == OCC_OK && i < count; i++) {
+    if (i > 0) {
+      (void)occ__buf_byte(out, ',');
+    }
+    put_string(out, list[i].name, strlen(list[i].name));
+    (void)occ__buf_byte(out, ':');
+    rc = put_value(out, list[i].value, depth);
+  }
+  (void)occ__buf_byte(out, '}');
+  return rc;
+}
+
+static int put_object(occ_buf *out, const json_t *object, size_t depth)
+{
+  const size_t size = json_object_size(object);
+  member few[2 * FEW];
+  member *list = few;
+  const char *name;
+  json_t *value;
+  size_t count = 0;
+  int rc;
+
+  if (size > FEW) {
+    list = occ__mem_alloc(out->mem, 2 * size * sizeof(*list));
+    if (list == NULL) {
+      return OCC_ERR_MEMORY;
+    }
+  }
+  /* The iterator only reads, but takes an object that may be changed. */
+  json_object_foreach((json_t *)(uintptr_t)object, name, value)
+  {
+    list[count++] = (member){ name, value };
+  }
+  sort(list, list + count, count);
+  rc = put_members(out, list, count, depth);
+  if (list != few) {
+    occ__mem_free(out->mem, list, 2 * size * sizeof(*list));
+  }
+  return rc;
+}
+
+static int put_array(occ_buf *out, const json_t *array, size_t depth)
+{
+  int rc = OCC_OK;
+
+  (void)occ__buf_byte(out, '[');
+  for (size_t i = 0; rc == OCC_OK && i < json_array_size(array); i++) {
+    if (i > 0) {
+      (void)occ__buf_byte(out, ',');
+    }
+    rc = put_value(out, json_array_get(array, i), depth);
+  }
+  (void)occ__buf_byte(out, ']');
+  return rc;
+}
+
+static int put_integer(occ_buf *out, int64_t number)
+{
+  if (number < -MAX_EXACT || number > MAX_EXACT) {
+    return OCC_ERR_SYNTAX;
+  }
+  (void)occ__buf_number(out, number);
+  return OCC_OK;
+}
+
+/* depth: containers that may still be opened. */
+static int put_value(occ_buf *out, const json_t *value, size_t depth)
+{
+  if (out->rc != OCC_OK) {
+    return out->rc;
+  }
+  if (value == NULL) {
+    return OCC_ERR_SYNTAX;
+  }
+  switch (json_typeof(value)) {
+  case JSON_OBJECT:
+    return depth == 0 ? OCC_ERR_LIMIT : put_object(out, value, depth - 1);
+  case JSON_ARRAY:
+    return depth == 0 ? OCC_ERR_LIMIT : put_array(out, value, depth - 1);
+  case JSON_STRING:
+    put_string(out, json_string_value(value), json_string_length(value));
+    return OCC_OK;
+  case JSON_INTEGER:
+    return put_integer(out, json_integer_value(value));
+  case JSON_TRUE:
+    return occ__buf_text(out, "true");
+  case JSON_FALSE:
+    return occ__buf_text(out, "false");
+  case JSON_NULL:
+    return occ__buf_text(out, "null");
+  case JSON_REAL:
+  default:
+    return OCC_ERR_SYNTAX; /* two programs may write it in two ways */
+  }
+}
+
+int occ__jcs_write(occ_buf *out, const json_t *value)
+{
+  int rc = put_value(out, value, OCC__MAX_JSON_DEPTH);
+
+  return rc == OCC_OK ? out->rc : rc;
+}
+
+int occ__jcs_digest(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+                    const json_t *value)
+{
+  occ_buf text;
+  int rc;
+
+  memset(out, 0, OCC__SHA256_LEN);
+  occ__buf_init(&text, mem, OCC__MAX_CONFIG_JSON);
+  rc = occ__jcs_write(&text, value);
+  if (rc == OCC_OK) {
+    rc = occ__sha256(ws, out, occ__span(text.base, text.len));
+  }
+  occ__buf_clear(&text);
+  return rc;
+}

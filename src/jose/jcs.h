@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__JCS_H
+#define OCC__JCS_H
+
+/* JSON Canonicalization Scheme (RFC 8785) for the values that we bind: members by UTF-16 code units, minimal escapes,
+ * integers within 2^53-1. Reals have no canonical form here. */
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "jose/workspace.h"
+
+/* OCC_OK; OCC_ERR_SYNTAX: it has no canonical form here (a real, an integer beyond 2^53-1); OCC_ERR_MEMORY, OCC_ERR_LIMIT. */
+int occ__jcs_write(occ_buf *out, const json_t *value);
+/* SHA-256 over that form. */
+int occ__jcs_digest(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+                    const json_t *value);
+
+#endif

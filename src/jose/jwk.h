@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OCC__JWK_H
+#define OCC__JWK_H
+
+/* JSON Web Keys (RFC 7517), sets of them, and thumbprints (RFC 7638). A key is read once, strictly, into plain octets;
+ * a P-256 key goes into the workspace's slot when it is used, so a key has no OpenSSL object and may be shared by
+ * threads. Private members are refused unless the caller asks for a private key. */
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "jose/workspace.h"
+
+typedef enum occ_alg { /* JWS algorithms, as a bit set too: 1u << alg */
+                       OCC__ALG_NONE = 0,
+                       OCC__ALG_ES256 = 1,
+                       OCC__ALG_ED25519 = 2, /* "Ed25519" (RFC 9864) */
+                       OCC__ALG_EDDSA = 3,   /* "EdDSA" (RFC 8037): read for Ed25519 keys only */
+                       OCC__ALGS = 4
+} occ_alg;
+
+#define OCC__ALG_BIT(alg) (1u << (alg))
+/* design: DPoP, PoP, KB-JWT */
+#define OCC__ALGS_DEFAULT                                                                          \
+  (OCC__ALG_BIT(OCC__ALG_ES256) | OCC__ALG_BIT(OCC__ALG_ED25519) | OCC__ALG_BIT(OCC__ALG_EDDSA))
+
+occ_alg occ__alg_of_name(const char *name); /* exact; OCC__ALG_NONE: unknown */
+const char *occ__alg_name(occ_alg alg);
+
+typedef enum occ_kty { OCC__KTY_NONE = 0, OCC__KTY_P256 = 1, OCC__KTY_ED25519 = 2 } occ_kty;
+
+#define OCC__THUMBPRINT_LEN 43u /* characters of a base64url SHA-256 */
+
+typedef struct occ_jwk {
+  occ_kty kty;
+  occ_alg alg;      /* of the member "alg", or OCC__ALG_NONE */
+  uint8_t pub[65];  /* P-256: 04 || x || y; Ed25519: 32 octets */
+  uint8_t priv[32]; /* "d", where it was asked for */
+  int is_private;
+  char kid[OCC__MAX_ID + 1]; /* "" for none */
+  char thumbprint[OCC__THUMBPRINT_LEN + 1];
+} occ_jwk;
+
+/* OCC_OK; OCC__REASON_JOSE_KEY for whatever is wrong with the key (kty, crv, a private member where a public key is
+ * due, x short or off the curve, small-order Ed25519 point, "use" other than sig, "key_ops" without verify (sign for a private key),
+ * "alg" of another kty, a kid that is no string or too long, "d" of another key); OCC_ERR_MEMORY, OCC_ERR_CRYPTO. out is
+ * cleared on any error. */
+int occ__jwk_read(occ_jwk *out, occ_workspace *ws, const json_t *jwk, int want_private);
+int occ__jwk_read_text(occ_jwk *out, occ_workspace *ws, occ_span json, int want_private);
+/* May this key be used with that algorithm? */
+int occ__jwk_fits(const occ_jwk *jwk, occ_alg alg);
+void occ__jwk_wipe(occ_jwk *jwk);
+/* A JWK with the public members only, canonical order, for a JWS header. */
+void occ__jwk_write_public(occ_buf *out, const occ_jwk *jwk);
+/* For sets: does it hold a private or symmetric member of any kty? Is it well-formed as far as that shows, but of a kty,
+ * crv, alg, use or key_ops that is not ours? */
+int occ__jwk_has_private(const json_t *jwk);
+int occ__jwk_is_foreign(const json_t *jwk);
+
+typedef struct occ_jwks {
+  const occ_mem *mem;
+  occ_jwk *key;
+  size_t count;
+  size_t room; /* keys allocated; those that were skipped left some free */
+} occ_jwks;
+
+/* A JWK Set. Keys of an unknown kty, crv, use or alg, or whose key_ops lack verify, are skipped (RFC 7517 section 5); a set that holds a private or
+ * symmetric key, two keys with one kid (and kty), more than OCC__MAX_JWKS_KEYS keys or a malformed key of a known kty is
+ * refused: OCC__REASON_JOSE_KEY. An empty result is OCC_OK. OCC_ERR_MEMORY, OCC_ERR_CRYPTO. */
+int occ__jwks_read(occ_jwks *out, const occ_mem *mem, occ_workspace *ws, const json_t *set);
+/* The key for kid and alg. kid "" or NULL: the only key that fits alg, NULL where there are several. */
+const occ_jwk *occ__jwks_find(const occ_jwks *jwks, const char *kid, occ_alg alg);
+void occ__jwks_clear(occ_jwks *jwks);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+
+/* JWK Sets of clients and issuers. Called by core and evidence when the host or a cache hands over somebody's keys. A set
+ * with a private key in it is refused as a whole: who publishes one has lost it. spec: RFC 7517 section 5. */
+
+#include "jose/jwk.h"
+#include "wire/json_in.h"
+
+/* Two keys of one kind under one name: which one signed could not be told. */
+static int is_repeat(const occ_jwks *jwks, const occ_jwk *key)
+{
+  for (size_t i = 0; key->kid[0] != '\0' && i < jwks->count; i++) {
+    if (jwks->key[i].kty == key->kty && strcmp(jwks->key[i].kid, key->kid) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static int read_one(occ_jwks *jwks, occ_workspace *ws, const json_t *jwk)
+{
+  occ_jwk *key = &jwks->key[jwks->count];
+  int rc;
+
+  if (!json_is_object(jwk) || occ__jwk_has_private(jwk)) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  if (occ__jwk_is_foreign(jwk)) {
+    return OCC_OK;
+  }
+  rc = occ__jwk_read(key, ws, jwk, 0);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  if (is_repeat(jwks, key)) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  jwks->count++;
+  return OCC_OK;
+}
+
+int occ__jwks_read(occ_jwks *out, const occ_mem *mem, occ_workspace *ws, const json_t *set)
+{
+  const json_t *keys = json_object_get(set, "keys");
+  const size_t size = json_array_size(keys);
+  int rc = OCC_OK;
+
+  *out = (occ_jwks){ .mem = mem };
+  if (!json_is_array(keys) || size > OCC__MAX_JWKS_KEYS) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  if (size == 0) {
+    return OCC_OK;
+  }
+  out->key = occ__mem_alloc(mem, size * sizeof(*out->key));
+  if (out->key == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  out->room = size;
+  for (size_t i = 0; rc == OCC_OK && i < size; i++) {
+    rc = read_one(out, ws, json_array_get(keys, i));
+  }
+  if (rc != OCC_OK) {
+    occ__jwks_clear(out);
+  }
+  return rc;
+}
+
+const occ_jwk *occ__jwks_find(const occ_jwks *jwks, const char *kid, occ_alg alg)
+{
+  const int any = kid == NULL || kid[0] == '\0';
+  const occ_jwk *found = NULL;
+
+  for (size_t i = 0; i < jwks->count; i++) {
+    const occ_jwk *key = &jwks->key[i];
+
+    if (!occ__jwk_fits(key, alg) || (!any && strcmp(key->kid, kid) != 0)) {
+      continue;
+    }
+    if (found != NULL) {
+      return NULL; /* without a kid, several would do */
+    }
+    found = key;
+  }
+  return found;
+}
+
+void occ__jwks_clear(occ_jwks *jwks)
+{
+  if (jwks->key != NULL) {
+    occ__mem_wipe_free(jwks->mem, jwks->key, jwks->room * sizeof(*jwks->key));
+  }
+  *jwks = (occ_jwks){ .mem = jwks->mem };
+}

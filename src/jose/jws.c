@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Compact JWS that are JWTs: split, decode, read, check, verify, sign. Called by core and evidence for every token of a
+ * peer, and by the agent to sign. No key is chosen here and no URL of a token is looked at; what a token holds is not
+ * believed before occ__jws_verify() said OCC_OK. spec: RFC 7515, RFC 7519 section 7.2, RFC 8725. */
+
+#include "jose/jws.h"
+
+#include "base/b64.h"
+#include "jose/curve.h"
+#include "wire/header.h"
+#include "wire/json_in.h"
+
+typedef struct parts {
+  occ_span header, payload, sig;
+} parts;
+
+/* Exactly two dots, nothing empty. The characters are judged by base64url. */
+static int split(parts *out, occ_span token)
+{
+  occ_span *part[3] = { &out->header, &out->payload, &out->sig };
+  const uint8_t *at = token.base;
+  size_t left = token.len;
+
+  for (int i = 0; i < 3; i++) {
+    const uint8_t *dot = left == 0 ? NULL : memchr(at, '.', left);
+    const size_t len = dot == NULL ? left : (size_t)(dot - at);
+
+    if ((dot == NULL) != (i == 2) || len == 0) {
+      return OCC__REASON_JOSE_MALFORMED;
+    }
+    *part[i] = occ__span(at, len);
+    if (dot != NULL) {
+      at += len + 1;
+      left -= len + 1;
+    }
+  }
+  return OCC_OK;
+}
+
+static int read_object(json_t **out, uint8_t *scratch, size_t cap, occ_span text)
+{
+  size_t len = 0;
+  int rc;
+
+  if (occ__b64_decode(scratch, cap, &len, text) != OCC_OK) {
+    return OCC__REASON_JOSE_MALFORMED;
+  }
+  rc = occ__json_read_object(out, occ__span(scratch, len), &occ__json_peer);
+  return rc == OCC_OK || rc == OCC_ERR_MEMORY ? rc : OCC__REASON_JOSE_MALFORMED;
+}
+
+static int read_signature(occ_jws *out, uint8_t *scratch, size_t cap, occ_span text)
+{
+  if (occ__b64_decode(scratch, cap, &out->sig_len, text) != OCC_OK) {
+    return OCC__REASON_JOSE_MALFORMED;
+  }
+  if (out->sig_len == sizeof(out->sig)) {
+    memcpy(out->sig, scratch, sizeof(out->sig));
+  }
+  return OCC_OK;
+}
+
+int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token)
+{
+  parts part;
+  uint8_t *scratch = NULL;
+  size_t cap;
+  int rc;
+
+  memset(out, 0, sizeof(*out));
+  if (token.len == 0 || token.len > OCC__MAX_JWT || split(&part, token) != OCC_OK) {
+    return OCC__REASON_JOSE_MALFORMED;
+  }
+  cap = token.len / 4 * 3 + 3;
+  scratch = occ__mem_alloc(mem, cap);
+  if (scratch == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  rc = read_signature(out, scratch, cap, part.sig); /* the cheapest first */
+  if (rc == OCC_OK) {
+    rc = read_object(&out->header, scratch, cap, part.header);
+  }
+  if (rc == OCC_OK) {
+    rc = read_object(&out->claims, scratch, cap, part.payload);
+  }
+  out->input = occ__span(token.base, part.header.len + 1 + part.payload.len);
+  if (rc != OCC_OK) {
+    occ__jws_clear(out);
+  }
+  occ__mem_wipe_free(mem, scratch, cap);
+  return rc;
+}
+
+/* spec: RFC 7515 section 4.1.9: "application/" may be left out. */
+static int typ_is(const char *typ, const char *want)
+{
+  static const char prefix[] = "application/";
+  const size_t len = sizeof(prefix) - 1;
+  char start[sizeof(prefix)] = { 0 };
+
+  if (typ == NULL) {
+    return 0;
+  }
+  if (strlen(typ) > len) {
+    memcpy(start, typ, len);
+    if (occ__header_name_equal(start, prefix)) {
+      typ += len;
+    }
+  }
+  return occ__header_name_equal(typ, want);
+}
+
+int occ__jws_check(occ_jws *jws, unsigned algs, const char *typ)
+{
+  const json_t *kid = json_object_get(jws->header, "kid");
+
+  jws->kid = NULL;
+  jws->alg = occ__alg_of_name(occ__json_text(jws->header, "alg"));
+  if (jws->alg == OCC__ALG_NONE || (OCC__ALG_BIT(jws->alg) & algs) == 0) {
+    jws->alg = OCC__ALG_NONE; /* so that nothing verifies after a failed check */
+    return OCC__REASON_JOSE_ALG;
+  }
+  if (typ != NULL && !typ_is(occ__json_text(jws->header, "typ"), typ)) {
+    return OCC__REASON_JOSE_TYP;
+  }
+  /* No extension is understood here, so any "crit" is one too many; "b64" is not for JWTs (RFC 7797 section 7). */
+  if (json_object_get(jws->header, "crit") != NULL || json_object_get(jws->header, "b64") != NULL) {
+    return OCC__REASON_JOSE_CRIT;
+  }
+  if (kid != NULL) {
+    jws->kid = occ__json_text(jws->header, "kid");
+    if (jws->kid == NULL || json_string_length(kid) > OCC__MAX_ID) {
+      jws->kid = NULL;
+      return OCC__REASON_JOSE_KEY;
+    }
+  }
+  return jws->sig_len == sizeof(jws->sig) ? OCC_OK : OCC__REASON_JOSE_SIGNATURE;
+}
+
+int occ__jws_verify(const occ_jws *jws, occ_workspace *ws, const occ_jwk *key)
+{
+  if (!occ__jwk_fits(key, jws->alg)) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  if (jws->sig_len != sizeof(jws->sig)) {
+    return OCC__REASON_JOSE_SIGNATURE;
+  }
+  return key->kty == OCC__KTY_P256 ? occ__curve_verify_p256(ws, key->pub, jws->input, jws->sig)
+                                   : occ__curve_verify_ed25519(key->pub, jws->input, jws->sig);
+}
+
+void occ__jws_clear(occ_jws *jws)
+{
+  json_decref(jws->header);
+  json_decref(jws->claims);
+  memset(jws, 0, sizeof(*jws));
+}
+
+static void put_b64(occ_buf *out, occ_span octets)
+{
+  uint8_t *room = occ__buf_grow(out, OCC__B64_LEN(octets.len));
+
+  if (room != NULL) {
+    (void)occ__b64_encode((char *)room, octets.base, octets.len);
+  }
+}
+
+int occ__jws_input(occ_buf *out, occ_span header, occ_span claims)
+{
+  put_b64(out, header);
+  (void)occ__buf_byte(out, '.');
+  put_b64(out, claims);
+  return out->rc;
+}
+
+int occ__jws_sign(occ_buf *out, occ_workspace *ws, const occ_jwk *key, occ_span header,
+                  occ_span claims)
+{
+  const size_t start = out->len;
+  uint8_t sig[OCC__CURVE_SIG_LEN];
+  occ_span input;
+  int rc;
+
+  if (!key->is_private) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  rc = occ__jws_input(out, header, claims);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  input = occ__span(out->base + start, out->len - start);
+  rc = key->kty == OCC__KTY_P256 ? occ__curve_sign_p256(ws, sig, key->pub, key->priv, input)
+                                 : occ__curve_sign_ed25519(sig, key->priv, input);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  (void)occ__buf_byte(out, '.');
+  put_b64(out, occ__span(sig, sizeof(sig)));
+  return out->rc;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Kept OpenSSL contexts and the primitives on them: SHA-256, HMAC-SHA-512, AES-256-GCM, the P-256 slot. core/lib.c makes
+ * workspaces and lends one for the length of a run. Must never leave errors in OpenSSL's queue (the host's TLS code reads
+ * it on the same thread), must never set an allocator, and must not be used by two threads at once. */
+
+#include "jose/workspace.h"
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#define SHA512_LEN   64u
+#define SHA512_BLOCK 128u
+
+struct occ_workspace {
+  const occ_mem *mem;
+  EVP_MD_CTX *sha256, *sha512;
+  EVP_CIPHER_CTX *gcm;
+  EVP_PKEY *slot;         /* a P-256 public key; its point is exchanged, the object stays */
+  EVP_PKEY_CTX *slot_ctx; /* after EVP_PKEY_verify_init(); follows the slot's key */
+  uint8_t slot_pub[OCC__P256_PUB_LEN];
+  int slot_good;   /* slot_pub is in the slot */
+  int digest_open; /* between begin and end */
+  int digest_bad;
+};
+
+/* A context that keeps its own reference to the fetched digest: EVP_DigestInit_ex2(ctx, NULL, NULL) starts it again. */
+static EVP_MD_CTX *digest_new(const char *name)
+{
+  EVP_MD *md = EVP_MD_fetch(NULL, name, NULL);
+  EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+  if (md == NULL || ctx == NULL || EVP_DigestInit_ex2(ctx, md, NULL) != 1) {
+    EVP_MD_CTX_free(ctx);
+    ctx = NULL;
+  }
+  EVP_MD_free(md);
+  return ctx;
+}
+
+static EVP_CIPHER_CTX *gcm_new(void)
+{
+  EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+  EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+  if (gcm == NULL || ctx == NULL || EVP_CipherInit_ex2(ctx, gcm, NULL, NULL, 1, NULL) != 1) {
+    EVP_CIPHER_CTX_free(ctx);
+    ctx = NULL;
+  }
+  EVP_CIPHER_free(gcm);
+  return ctx;
+}
+
+/* The base point of P-256 (FIPS 186): any valid point will do to make the slot. */
+static const uint8_t base_point[OCC__P256_PUB_LEN] = {
+  0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5,
+  0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4,
+  0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a,
+  0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33,
+  0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5
+};
+
+static int slot_new(occ_workspace *ws)
+{
+  char group[] = "P-256";
+  uint8_t point[OCC__P256_PUB_LEN];
+  OSSL_PARAM param[3];
+  EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+  int rc = OCC_ERR_CRYPTO;
+
+  memcpy(point, base_point, sizeof(point));
+  param[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+  param[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
+  param[2] = OSSL_PARAM_construct_end();
+
+  if (maker == NULL || EVP_PKEY_fromdata_init(maker) != 1 ||
+      EVP_PKEY_fromdata(maker, &ws->slot, EVP_PKEY_PUBLIC_KEY, param) != 1) {
+    goto out;
+  }
+  ws->slot_ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ws->slot, NULL);
+  if (ws->slot_ctx == NULL || EVP_PKEY_verify_init(ws->slot_ctx) != 1) {
+    goto out;
+  }
+  rc = OCC_OK;
+
+out:
+  EVP_PKEY_CTX_free(maker);
+  return rc;
+}
+
+int occ__workspace_new(occ_workspace **out, const occ_mem *mem)
+{
+  occ_workspace *ws;
+  int rc = OCC_ERR_CRYPTO;
+
+  *out = NULL;
+  ws = occ__mem_alloc(mem, sizeof(*ws));
+  if (ws == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  ws->mem = mem;
+
+  (void)ERR_set_mark();
+  ws->sha256 = digest_new("SHA256");
+  ws->sha512 = digest_new("SHA512");
+  ws->gcm = gcm_new();
+  if (ws->sha256 != NULL && ws->sha512 != NULL && ws->gcm != NULL) {
+    rc = slot_new(ws);
+  }
+  (void)ERR_pop_to_mark();
+
+  if (rc == OCC_OK) {
+    *out = ws;
+    ws = NULL;
+  }
+  occ__workspace_free(ws);
+  return rc;
+}
+
+void occ__workspace_free(occ_workspace *ws)
+{
+  if (ws == NULL) {
+    return;
+  }
+  /* OpenSSL cleanses the contexts' own secrets when it frees them. */
+  EVP_PKEY_CTX_free(ws->slot_ctx);
+  EVP_PKEY_free(ws->slot);
+  EVP_CIPHER_CTX_free(ws->gcm);
+  EVP_MD_CTX_free(ws->sha512);
+  EVP_MD_CTX_free(ws->sha256);
+  occ__mem_wipe_free(ws->mem, ws, sizeof(*ws));
+}
+
+void occ__sha256_begin(occ_workspace *ws)
+{
+  ws->digest_open = 1;
+  ws->digest_bad = EVP_DigestInit_ex2(ws->sha256, NULL, NULL) != 1;
+}
+
+void occ__sha256_add(occ_workspace *ws, const void *octets, size_t len)
+{
+  if (!ws->digest_open || (len > 0 && EVP_DigestUpdate(ws->sha256, octets, len) != 1)) {
+    ws->digest_bad = 1;
+  }
+}
+
+void occ__sha256_add_u32(occ_workspace *ws, size_t number)
+{
+  uint8_t octets[4] = { (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8),
+                        (uint8_t)number };
+
+  if (number > UINT32_MAX) {
+    ws->digest_bad = 1; /* a cut length would let two inputs share a digest */
+  }
+  occ__sha256_add(ws, octets, sizeof(octets));
+}
+
+void occ__sha256_add_text(occ_workspace *ws, const char *text)
+{
+  size_t len;
+
+  if (text == NULL) {
+    occ__sha256_add_u32(ws, UINT32_MAX);
+    return;
+  }
+  len = strlen(text);
+  if (len >= UINT32_MAX) {
+    ws->digest_bad = 1; /* that number means "no text" */
+  }
+  occ__sha256_add_u32(ws, len);
+  occ__sha256_add(ws, text, len);
+}
+
+int occ__sha256_end(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN])
+{
+  int good = ws->digest_open && !ws->digest_bad;
+
+  ws->digest_open = 0;
+  if (!good || EVP_DigestFinal_ex(ws->sha256, out, NULL) != 1) {
+    memset(out, 0, OCC__SHA256_LEN);
+    return OCC_ERR_CRYPTO;
+  }
+  return OCC_OK;
+}
+
+int occ__sha256(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN], occ_span octets)
+{
+  occ__sha256_begin(ws);
+  occ__sha256_add(ws, octets.base, octets.len);
+  return occ__sha256_end(ws, out);
+}
+
+/* One pass of HMAC: SHA-512(key ^ pad || parts). */
+static int hmac_pass(EVP_MD_CTX *ctx, uint8_t out[SHA512_LEN], const uint8_t key[SHA512_BLOCK],
+                     uint8_t pad, const occ_span *part, size_t parts)
+{
+  uint8_t block[SHA512_BLOCK];
+  int good;
+
+  for (size_t i = 0; i < sizeof(block); i++) {
+    block[i] = key[i] ^ pad;
+  }
+  good =
+      EVP_DigestInit_ex2(ctx, NULL, NULL) == 1 && EVP_DigestUpdate(ctx, block, sizeof(block)) == 1;
+  for (size_t i = 0; good && i < parts; i++) {
+    good = part[i].len == 0 || EVP_DigestUpdate(ctx, part[i].base, part[i].len) == 1;
+  }
+  good = good && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+  occ__wipe(block, sizeof(block));
+  return good;
+}
+
+/* spec: RFC 2104. By hand, because EVP_MAC costs a fifth more with a new key each time. */
+int occ__hmac_sha512(occ_workspace *ws, uint8_t out[64], occ_span key, const occ_span *part,
+                     size_t parts)
+{
+  uint8_t block[SHA512_BLOCK] = { 0 }, inner[SHA512_LEN] = { 0 };
+  occ_span inner_span = occ__span(inner, sizeof(inner));
+  int good = 1;
+
+  if (key.len > sizeof(block)) {
+    good = EVP_DigestInit_ex2(ws->sha512, NULL, NULL) == 1 &&
+           EVP_DigestUpdate(ws->sha512, key.base, key.len) == 1 &&
+           EVP_DigestFinal_ex(ws->sha512, block, NULL) == 1;
+  } else if (key.len > 0) {
+    memcpy(block, key.base, key.len);
+  }
+  good = good && hmac_pass(ws->sha512, inner, block, 0x36, part, parts) &&
+         hmac_pass(ws->sha512, out, block, 0x5c, &inner_span, 1);
+  if (!good) {
+    occ__wipe(out, SHA512_LEN);
+  }
+  occ__wipe(block, sizeof(block));
+  occ__wipe(inner, sizeof(inner));
+  return good ? OCC_OK : OCC_ERR_CRYPTO;
+}
+
+/* One call of EVP_CipherUpdate(); empty input is skipped, since some versions take a NULL for the end. */
+static int gcm_add(EVP_CIPHER_CTX *ctx, uint8_t *out, occ_span in)
+{
+  int len = 0;
+
+  return in.len == 0 ||
+         (in.len <= INT32_MAX / 2 && EVP_CipherUpdate(ctx, out, &len, in.base, (int)in.len) == 1);
+}
+
+int occ__aead_seal(occ_workspace *ws, const uint8_t *key, const uint8_t *iv, occ_span aad,
+                   occ_span plain, uint8_t *out, uint8_t *tag)
+{
+  OSSL_PARAM param[2];
+  uint8_t none[OCC__AEAD_TAG_LEN];
+  int len = 0;
+
+  param[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, OCC__AEAD_TAG_LEN);
+  param[1] = OSSL_PARAM_construct_end();
+
+  if (EVP_CipherInit_ex2(ws->gcm, NULL, key, iv, 1, NULL) != 1 || !gcm_add(ws->gcm, NULL, aad) ||
+      !gcm_add(ws->gcm, out, plain) || EVP_CipherFinal_ex(ws->gcm, none, &len) != 1 ||
+      EVP_CIPHER_CTX_get_params(ws->gcm, param) != 1) {
+    occ__wipe(out, plain.len);
+    occ__wipe(tag, OCC__AEAD_TAG_LEN);
+    return OCC_ERR_CRYPTO;
+  }
+  return OCC_OK;
+}
+
+int occ__aead_open(occ_workspace *ws, const uint8_t *key, const uint8_t *iv, occ_span aad,
+                   occ_span sealed, const uint8_t *tag, uint8_t *out)
+{
+  OSSL_PARAM param[2];
+  uint8_t want[OCC__AEAD_TAG_LEN], none[OCC__AEAD_TAG_LEN];
+  int len = 0, good;
+
+  memcpy(want, tag, sizeof(want));
+  param[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, want, sizeof(want));
+  param[1] = OSSL_PARAM_construct_end();
+
+  (void)ERR_set_mark();
+  good = EVP_CipherInit_ex2(ws->gcm, NULL, key, iv, 0, NULL) == 1 &&
+         EVP_CIPHER_CTX_set_params(ws->gcm, param) == 1 && gcm_add(ws->gcm, NULL, aad) &&
+         gcm_add(ws->gcm, out, sealed) && EVP_CipherFinal_ex(ws->gcm, none, &len) == 1;
+  (void)ERR_pop_to_mark();
+  if (!good) {
+    occ__wipe(out, sealed.len); /* GCM writes before it knows */
+    return OCC_ERR_CRYPTO;
+  }
+  return OCC_OK;
+}
+
+int occ__workspace_put_key(occ_workspace *ws, const uint8_t pub[OCC__P256_PUB_LEN])
+{
+  int good;
+
+  if (ws->slot_good && memcmp(ws->slot_pub, pub, OCC__P256_PUB_LEN) == 0) {
+    return OCC_OK; /* read and used in one run, mostly */
+  }
+  ws->slot_good = 0;
+  if (pub[0] != 0x04) {
+    return OCC__REASON_JOSE_KEY; /* OpenSSL would take compressed and infinity encodings */
+  }
+  (void)ERR_set_mark();
+  good = EVP_PKEY_set1_encoded_public_key(ws->slot, pub, OCC__P256_PUB_LEN) == 1;
+  (void)ERR_pop_to_mark();
+  if (!good) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  memcpy(ws->slot_pub, pub, OCC__P256_PUB_LEN);
+  ws->slot_good = 1;
+  return OCC_OK;
+}
+
+int occ__workspace_verify(occ_workspace *ws, const uint8_t *der, size_t len,
+                          const uint8_t digest[OCC__SHA256_LEN])
+{
+  int good;
+
+  if (!ws->slot_good) {
+    return OCC_ERR_CRYPTO;
+  }
+  (void)ERR_set_mark();
+  good = EVP_PKEY_verify(ws->slot_ctx, der, len, digest, OCC__SHA256_LEN) == 1;
+  (void)ERR_pop_to_mark();
+  /* Negative results too: who has the private key can make the sum of points infinite, which OpenSSL calls an error. A
+   * peer must not be able to make our machinery look broken. */
+  return good ? OCC_OK : OCC__REASON_JOSE_SIGNATURE;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+
+/* JWK Sets: which keys are kept, which are skipped, which spoil the set; how a key is found. */
+
+#include "jose_test.h"
+
+#include "jose/jwk.h"
+
+#define KEY          OCC__REASON_JOSE_KEY
+#define SET(keys)    "{\"keys\":[" keys "]}"
+#define A(members)   "{" TEST_CLIENT_A_MEMBERS members "}"
+#define B(members)   "{" TEST_CLIENT_B_MEMBERS members "}"
+#define I(members)   "{" TEST_ISSUER_MEMBERS members "}"
+#define E(members)   "{" TEST_ISSUER_ED_MEMBERS members "}"
+#define RSA(members) "{\"kty\":\"RSA\",\"n\":\"sXch\",\"e\":\"AQAB\"" members "}"
+
+static occ_workspace *ws;
+
+static int setup(void **state)
+{
+  (void)state;
+  return occ__workspace_new(&ws, &occ__mem_libc);
+}
+
+static int teardown(void **state)
+{
+  (void)state;
+  occ__workspace_free(ws);
+  return 0;
+}
+
+static int read_set(occ_jwks *out, const char *text)
+{
+  json_t *set = json_of(text);
+  int rc = occ__jwks_read(out, &occ__mem_libc, ws, set);
+
+  json_decref(set);
+  return rc;
+}
+
+static void test_jwks_read__keeps_and_skips(void **state)
+{
+  static const struct {
+    const char *why, *set;
+    size_t count;
+  } row[] = {
+    { "empty", SET(""), 0 },
+    { "one", SET(A("")), 1 },
+    { "two without a kid", SET(A("") "," B("")), 2 },
+    { "two kinds", SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"2\"")), 2 },
+    { "one kid, two kinds", SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"1\"")), 2 },
+    { "other members of the set", "{\"keys\":[" A("") "],\"x\":[1]}", 1 },
+    { "JOSE-36 unknown kty", SET("{\"kty\":\"AKP\",\"pub\":\"AA\"}," A("")), 1 },
+    { "RSA", SET(RSA("") "," A("")), 1 },
+    { "RSA that nobody looks at", SET("{\"kty\":\"RSA\"}"), 0 },
+    { "unknown crv", SET("{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"\"}," A("")), 1 },
+    { "X25519", SET("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"}," E("")), 1 },
+    { "use enc", SET(A(",\"use\":\"enc\"") "," B("")), 1 },
+    { "use enc and use sig under one kid",
+      SET(A(",\"use\":\"enc\",\"kid\":\"1\"") "," B(",\"use\":\"sig\",\"kid\":\"1\"")), 1 },
+    { "alg of encryption", SET(A(",\"alg\":\"ECDH-ES\"") "," B("")), 1 },
+    { "key_ops of derivation", SET(A(",\"key_ops\":[\"deriveKey\"]") "," B("")), 1 },
+  };
+  occ_jwks jwks;
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    check_rc(row[i].why, read_set(&jwks, row[i].set), OCC_OK);
+    check_rc(row[i].why, (int)jwks.count, (int)row[i].count);
+    occ__jwks_clear(&jwks);
+  }
+}
+
+static void test_jwks_read__refuses(void **state)
+{
+  static const struct {
+    const char *why, *set;
+  } row[] = {
+    { "no object", "[]" },
+    { "null", "null" },
+    { "keys missing", "{}" },
+    { "keys no array", "{\"keys\":{}}" },
+    { "keys null", "{\"keys\":null}" },
+    { "a single JWK", TEST_CLIENT_A_PUBLIC },
+    { "an element that is no object", SET(A("") ",1") },
+    { "an element that is a set", SET(SET(A(""))) },
+    { "kty missing", SET(A("") ",{\"crv\":\"P-256\"}") },
+    { "JOSE-37 a private key", SET(A("") "," TEST_CLIENT_B_PRIVATE) },
+    { "JOSE-37 a private key of an unknown kty", SET(A("") "," RSA(",\"d\":\"AA\"")) },
+    { "JOSE-37 a private key that would be skipped by its use",
+      SET(A("") ","
+                "{" TEST_CLIENT_B_MEMBERS ",\"use\":\"enc\",\"d\":\"AA\"}") },
+    { "JOSE-37 a symmetric key", SET(A("") ",{\"kty\":\"oct\",\"k\":\"AAAA\"}") },
+    { "JOSE-37 an AKP private key", SET(A("") ",{\"kty\":\"AKP\",\"priv\":\"AAAA\"}") },
+    { "JOSE-37 one kid twice", SET(A(",\"kid\":\"1\"") "," B(",\"kid\":\"1\"")) },
+    { "JOSE-37 one kid twice, not in a row",
+      SET(A(",\"kid\":\"1\"") "," B(",\"kid\":\"2\"") "," I(",\"kid\":\"1\"")) },
+    { "one key twice under one kid", SET(A(",\"kid\":\"1\"") "," A(",\"kid\":\"1\"")) },
+    { "off the curve", SET(A("") ",{\"kty\":\"EC\",\"crv\":\"P-256\","
+                                 "\"x\":\"VK5KKsRBGli4MDIpbt2Ky3cT7NUY0vXT7AMQJbcLKO0\","
+                                 "\"y\":\"ICjA9aAif1-ZBbfpqvPAbpbIBsgE5qrB-6nUVXVInXM\"}") },
+    { "alg of the other kind", SET(A(",\"alg\":\"EdDSA\"")) },
+    { "kid no string", SET(A(",\"kid\":1")) },
+    { "use no string", SET(A(",\"use\":1")) },
+    { "key_ops no array", SET(A(",\"key_ops\":\"verify\"")) },
+    { "key_ops repeated", SET(A(",\"key_ops\":[\"sign\",\"sign\"]")) },
+    { "x missing", SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"y\":\"AA\"}") },
+  };
+  occ_jwks jwks;
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    jwks.key = (occ_jwk *)(uintptr_t)1;
+    check_rc(row[i].why, read_set(&jwks, row[i].set), KEY);
+    assert_null(jwks.key);
+    assert_int_equal(jwks.count, 0);
+  }
+}
+
+static void test_jwks_read__limits_the_keys(void **state)
+{
+  (void)state;
+
+  for (size_t count = OCC__MAX_JWKS_KEYS - 1; count <= OCC__MAX_JWKS_KEYS + 1; count++) {
+    json_t *keys = json_array(), *set = json_pack("{s:o}", "keys", keys);
+    occ_jwks jwks;
+
+    for (size_t i = 0; i < count; i++) {
+      /* Those that are skipped count too: a look at each is what costs. */
+      assert_int_equal(json_array_append_new(keys, json_of(i % 2 ? RSA("") : A(""))), 0);
+    }
+    check_rc("keys", occ__jwks_read(&jwks, &occ__mem_libc, ws, set),
+             count <= OCC__MAX_JWKS_KEYS ? OCC_OK : KEY);
+    assert_int_equal(jwks.count, count <= OCC__MAX_JWKS_KEYS ? (count + 1) / 2 : 0);
+    occ__jwks_clear(&jwks);
+    json_decref(set);
+  }
+}
+
+static void test_jwks_find__by_kid_and_alg(void **state)
+{
+  static const struct {
+    const char *why, *set, *kid;
+    occ_alg alg;
+    const char *thumbprint; /* NULL: none */
+  } row[] = {
+    { "by kid", SET(A(",\"kid\":\"1\"") "," B(",\"kid\":\"2\"")), "2", OCC__ALG_ES256,
+      TEST_CLIENT_B_THUMBPRINT },
+    { "unknown kid", SET(A(",\"kid\":\"1\"")), "2", OCC__ALG_ES256, NULL },
+    { "kid is exact", SET(A(",\"kid\":\"one\"")), "One", OCC__ALG_ES256, NULL },
+    { "kid of a key of the other kind", SET(A(",\"kid\":\"1\"")), "1", OCC__ALG_EDDSA, NULL },
+    { "one kid, two kinds: ES256", SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"1\"")), "1",
+      OCC__ALG_ES256, TEST_CLIENT_A_THUMBPRINT },
+    { "one kid, two kinds: EdDSA", SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"1\"")), "1",
+      OCC__ALG_EDDSA, TEST_ISSUER_ED_THUMBPRINT },
+    { "a kid does not fit a key without one", SET(A("")), "1", OCC__ALG_ES256, NULL },
+    { "no kid, one key", SET(A(",\"kid\":\"1\"")), NULL, OCC__ALG_ES256, TEST_CLIENT_A_THUMBPRINT },
+    { "empty kid, one key", SET(A("")), "", OCC__ALG_ES256, TEST_CLIENT_A_THUMBPRINT },
+    { "no kid, one key of the kind", SET(A("") "," E("")), NULL, OCC__ALG_ED25519,
+      TEST_ISSUER_ED_THUMBPRINT },
+    { "no kid, several", SET(A("") "," B("")), NULL, OCC__ALG_ES256, NULL },
+    { "no kid, several, one of that alg", SET(E(",\"alg\":\"EdDSA\"") "," A("")), NULL,
+      OCC__ALG_EDDSA, TEST_ISSUER_ED_THUMBPRINT },
+    { "JOSE-31 the key's own alg", SET(E(",\"alg\":\"EdDSA\",\"kid\":\"1\"")), "1",
+      OCC__ALG_ED25519, NULL },
+    { "no alg", SET(A("")), NULL, OCC__ALG_NONE, NULL },
+    { "no keys", SET(""), NULL, OCC__ALG_ES256, NULL },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    occ_jwks jwks;
+    const occ_jwk *key;
+
+    check_rc(row[i].why, read_set(&jwks, row[i].set), OCC_OK);
+    key = occ__jwks_find(&jwks, row[i].kid, row[i].alg);
+    check_rc(row[i].why, key != NULL, row[i].thumbprint != NULL);
+    if (key != NULL) {
+      assert_string_equal(key->thumbprint, row[i].thumbprint);
+    }
+    occ__jwks_clear(&jwks);
+    assert_null(jwks.key);
+  }
+}
+
+static void test_jwks_read__survives_every_failed_allocation(void **state)
+{
+  json_t *set = json_of(SET(A("") "," RSA("") "," E("")));
+  int rc = OCC_ERR_MEMORY;
+  occ_jwks jwks;
+  fail_mem fm;
+  (void)state;
+
+  for (int keep = 0; keep <= 1; keep++) {
+    for (size_t n = 0; n < 100; n++) {
+      fail_mem_init(&fm, n, keep != 0);
+      rc = occ__jwks_read(&jwks, &fm.mem, ws, set);
+      if (!fm.failed) {
+        break;
+      }
+      assert_int_equal(rc, OCC_ERR_MEMORY);
+      assert_null(jwks.key);
+      assert_int_equal(fm.live, 0);
+    }
+    assert_int_equal(rc, OCC_OK);
+    assert_int_equal(jwks.count, 2);
+    occ__jwks_clear(&jwks);
+    assert_int_equal(fm.live, 0);
+  }
+  json_decref(set);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_jwks_read__keeps_and_skips),
+    cmocka_unit_test(test_jwks_read__refuses),
+    cmocka_unit_test(test_jwks_read__limits_the_keys),
+    cmocka_unit_test(test_jwks_find__by_kid_and_alg),
+    cmocka_unit_test(test_jwks_read__survives_every_failed_allocation),
+  };
+
+  return cmocka_run_group_tests_name("jose/jwks", tests, setup, teardown);
+}
