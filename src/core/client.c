@@ -47,6 +47,9 @@ occ_step occ__client_begin(occ_txn *txn)
        (txn->client_set && strcmp(claimed->value, txn->client_id) != 0))) {
     return occ__txn_refuse(txn, OCC__REASON_CLIENT_MISMATCH);
   }
+  if (!txn->client_set && claimed != NULL && !occ__txn_is_vschar(claimed->value)) {
+    return occ__txn_refuse(txn, OCC__REASON_CLIENT_UNKNOWN); /* no client has such an id */
+  }
   if (!txn->client_set && claimed != NULL) {
     txn->client_id = claimed->value;
   }
@@ -111,8 +114,8 @@ occ_step occ__check_passed(occ_txn *txn)
   if (txn->asking.len == 0) {
     return OCC__GO;
   }
-  rc =
-      occ__json_read_object(&answer, occ__span(txn->asking.data, txn->asking.len), &occ__json_answer);
+  rc = occ__json_read_object(&answer, occ__span(txn->asking.data, txn->asking.len),
+                             &occ__json_answer);
   if (rc == OCC_ERR_MEMORY) {
     return occ__txn_fail_status(txn, rc);
   }

@@ -112,16 +112,19 @@ static void add_sized(occ_workspace *ws, occ_span span)
 /* The canonical form of a JSON value, or the value as it is where it has none. Two values never meet by that: a text
  * without canonical form is nobody's canonical form. jansson may take memory that ran out for bad syntax: then the value
  * counts as it is, and the worst is a session that is found stale. */
-static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value)
+static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value, const json_t *parsed)
 {
   json_t *json = NULL;
   occ_buf text;
-  int rc;
+  int rc = OCC_OK;
 
   occ__buf_init(&text, mem, OCC__MAX_BODY);
-  rc = occ__json_read(&json, value, &occ__json_peer);
+  if (parsed == NULL) {
+    rc = occ__json_read(&json, value, &occ__json_peer);
+    parsed = json;
+  }
   if (rc == OCC_OK) {
-    rc = occ__jcs_write(&text, json);
+    rc = occ__jcs_write(&text, parsed);
   }
   if (rc == OCC_OK) {
     add_sized(ws, occ__span(text.base, text.len));
@@ -135,11 +138,12 @@ static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value)
 }
 
 /* One name with its values, sorted[0 .. count - 1]. */
-static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_param *const *sorted,
-                      size_t count)
+static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_digest_query *query,
+                      const occ_param *const *sorted, size_t count)
 {
   occ_span name = name_of(sorted[0]);
   int is_json = is_listed(of_json, name), rc = OCC_OK;
+  const json_t *parsed = occ__span_is(name, "authorization_details") ? query->details : NULL;
 
   add_sized(ws, name);
   occ__sha256_add_u32(ws, count);
@@ -147,7 +151,7 @@ static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_param *co
     occ_span value = occ__span(sorted[i]->value, sorted[i]->value_len);
 
     if (is_json) {
-      rc = add_json(ws, mem, value);
+      rc = add_json(ws, mem, value, parsed);
     } else {
       add_sized(ws, value);
     }
@@ -173,7 +177,7 @@ int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const o
     while (i + values < count && occ__span_equal(name_of(sorted[i + values]), name_of(sorted[i]))) {
       values++;
     }
-    rc = add_values(ws, mem, &sorted[i], values);
+    rc = add_values(ws, mem, query, &sorted[i], values);
   }
   if (query->binding != NULL) {
     occ__sha256_add_u32(ws, 0); /* no name is empty: what follows cannot be taken for a parameter */

@@ -4,6 +4,8 @@
 
 /* The digests that tie a session to its request: the request digest, and the one value over all that is only compared. */
 
+#include <jansson.h>
+
 #include "core/handle.h"
 #include "wire/form.h"
 
@@ -14,6 +16,7 @@ typedef struct occ_digest_query {
   const char *const *ignore; /* option digest_ignore, NULL-terminated; a name may end in "*" */
   const char *session_param; /* challenge_session, by its wire name */
   const uint8_t *binding;    /* 32 octets that stand for the grant, or NULL */
+  const json_t *details;     /* authorization_details, where they are parsed already; else NULL */
 } occ_digest_query;
 
 /* SHA-256 over, for each kept parameter in octet order of its name, len32 name, count32, then len32 value each (several

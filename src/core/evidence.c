@@ -55,34 +55,74 @@ static int compose(occ_evidence *evidence, occ_span params)
   return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
 }
 
+/* The canonical form is what is sent, too: one text, one digest, nothing to re-serialise. */
+static int render(occ_evidence *evidence, occ_workspace *ws, const occ_mem *mem, occ_arena *arena,
+                  const char **text, uint8_t digest[OCC__SHA256_LEN])
+{
+  occ_buf canonical;
+  int rc;
+
+  occ__buf_init(&canonical, mem, OCC__MAX_ANSWER);
+  rc = occ__jcs_write(&canonical, evidence->object);
+  rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+  if (rc == OCC_OK) {
+    rc = occ__sha256(ws, digest, occ__span(canonical.base, canonical.len));
+  }
+  if (rc == OCC_OK) {
+    *text = occ__arena_text(arena, canonical.base, canonical.len);
+    rc = *text == NULL ? arena->rc : OCC_OK;
+  }
+  occ__buf_clear(&canonical);
+  return rc;
+}
+
 int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
                         const char **text, uint8_t digest[OCC__SHA256_LEN])
 {
   occ_evidence evidence = { .txn = txn, .requirement = requirement };
-  occ_buf canonical;
   int rc;
 
+  if (requirement->text != NULL && params.len == 0) { /* the same for every request */
+    *text = requirement->text;
+    memcpy(digest, requirement->digest, OCC__SHA256_LEN);
+    return OCC_OK;
+  }
   evidence.about.requirement = requirement->name;
   evidence.about.type = requirement->kind->name;
   evidence.about.audience = txn->server->issuer;
   evidence.about.client_id = txn->client_id;
-  occ__buf_init(&canonical, occ__lib_mem(txn->lib), OCC__MAX_ANSWER);
   rc = compose(&evidence, params);
   if (rc == OCC_OK) {
-    /* The canonical form is what is sent, too: one text, one digest, nothing to re-serialise. */
-    rc = occ__jcs_write(&canonical, evidence.object);
-    rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
-  }
-  if (rc == OCC_OK) {
-    rc = occ__sha256(txn->ws, digest, occ__span(canonical.base, canonical.len));
-  }
-  if (rc == OCC_OK) {
-    *text = occ__txn_text(txn, canonical.base, canonical.len);
-    rc = *text == NULL ? txn->arena.rc : OCC_OK;
+    rc = render(&evidence, txn->ws, occ__lib_mem(txn->lib), &txn->arena, text, digest);
   }
   json_decref(evidence.object);
-  occ__buf_clear(&canonical);
   return rc;
+}
+
+/* A type's write is a pure function of what it is shown. One that looks at nothing writes the same each time, so it is
+ * written once, when the server is made. */
+int occ__evidence_fix(occ_requirement *requirement, occ_lib *lib, occ_workspace *ws,
+                      occ_arena *arena)
+{
+  int looked = 0;
+  occ_evidence evidence = { .requirement = requirement, .looked = &looked };
+  const char *text = NULL;
+  int rc = compose(&evidence, occ__span(NULL, 0));
+
+  if (rc == OCC_OK && !looked) {
+    rc = render(&evidence, ws, occ__lib_mem(lib), arena, &text, requirement->digest);
+  }
+  json_decref(evidence.object);
+  requirement->text = text;
+  /* What cannot be written without a request may be writable with one; then it is tried again, and told. */
+  return rc == OCC_ERR_MEMORY || rc == OCC_ERR_CRYPTO || rc == OCC_ERR_LIMIT ? rc : OCC_OK;
+}
+
+static void look(const occ_evidence *evidence)
+{
+  if (evidence->looked != NULL) {
+    *evidence->looked = 1;
+  }
 }
 
 const char *occ_evidence_param(const occ_evidence *evidence, const char *name, size_t *len)
@@ -112,12 +152,20 @@ const char *occ_evidence_param(const occ_evidence *evidence, const char *name, s
 
 const occ_question *occ_evidence_about(const occ_evidence *evidence)
 {
-  return evidence == NULL ? NULL : &evidence->about;
+  if (evidence == NULL) {
+    return NULL;
+  }
+  look(evidence);
+  return &evidence->about;
 }
 
 const occ_txn *occ_evidence_txn(const occ_evidence *evidence)
 {
-  return evidence == NULL ? NULL : evidence->txn;
+  if (evidence == NULL) {
+    return NULL;
+  }
+  look(evidence);
+  return evidence->txn;
 }
 
 static void *fault(occ_evidence *evidence, int rc)

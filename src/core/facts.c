@@ -163,7 +163,10 @@ static json_t *request_facts(occ_txn *txn)
   int good = request != NULL;
 
   for (size_t i = 0; good && i < txn->form.count; i++) {
-    good = put_param(txn, request, &txn->form.param[i]);
+    /* No specification has a name that is not ASCII; JSON might not take it. */
+    if (occ__txn_is_vschar(txn->form.param[i].name)) {
+      good = put_param(txn, request, &txn->form.param[i]);
+    }
   }
   if (!good) {
     json_decref(request);

@@ -246,7 +246,13 @@ static int build_one(occ_making *making, occ_requirement *out, const char *name,
   if (rc != OCC_OK) {
     return occ__config_fail_status(config, rc, OCC__PATH("requirements", name));
   }
-  return ask_type(making, out);
+  rc = ask_type(making, out);
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  rc = occ__evidence_fix(out, config->lib, making->ws, making->arena);
+  return rc == OCC_OK ? rc
+                      : occ__config_fail_status(config, rc, OCC__PATH("requirements", out->name));
 }
 
 int occ__requirements_build(occ_making *making)

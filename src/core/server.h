@@ -49,6 +49,8 @@ typedef struct occ_requirement {
   occ_class evidence_class;
   json_t *
       members; /* of the object to send, "type" first, without the library's own members; never changed after server_new */
+  const char *text; /* of the whole object, where it does not depend on the request; else NULL */
+  uint8_t digest[OCC__SHA256_LEN];  /* JCS digest of that */
   uint8_t id[OCC__TEMPLATE_ID_LEN]; /* SHA-256(name, configured template in JCS form), cut */
   int64_t expiry_ms;
 } occ_requirement;
@@ -91,6 +93,9 @@ struct occ_server {
   char *metadata;
 };
 
+/* evidence.c: sets text and digest where the type's write looks at nothing. */
+int occ__evidence_fix(occ_requirement *requirement, occ_lib *lib, occ_workspace *ws,
+                      occ_arena *arena);
 void occ__server_hold(occ_server *server);
 const occ_requirement *occ__server_requirement(const occ_server *server,
                                                occ_span name); /* NULL: none */

@@ -57,6 +57,7 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
     .ignore = txn->server->digest_ignore,
     .session_param = txn->server->names->session,
     .binding = txn->has_binding ? txn->binding : NULL,
+    .details = txn->details,
   };
   const occ_bound bound = {
     .issuer = txn->server->issuer,

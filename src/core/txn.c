@@ -186,6 +186,16 @@ int occ_txn_set_certificate(occ_txn *txn, const void *der, size_t len)
   return filling(txn, rc);
 }
 
+int occ__txn_is_vschar(const char *text)
+{
+  for (; *text != '\0'; text++) {
+    if (*text < 0x20 || *text > 0x7e) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 int occ_txn_set_client(occ_txn *txn, const char *client_id, const char *method, const char *key)
 {
   int rc = may_fill(txn);
@@ -194,8 +204,9 @@ int occ_txn_set_client(occ_txn *txn, const char *client_id, const char *method, 
     return rc;
   }
   if (client_id == NULL || method == NULL || client_id[0] == '\0' || method[0] == '\0' ||
-      strlen(client_id) > OCC__MAX_CLIENT_ID || strlen(method) > OCC__MAX_ID ||
-      (key != NULL && strlen(key) > OCC__MAX_ID)) {
+      !occ__txn_is_vschar(client_id) || !occ__txn_is_vschar(method) ||
+      (key != NULL && !occ__txn_is_vschar(key)) || strlen(client_id) > OCC__MAX_CLIENT_ID ||
+      strlen(method) > OCC__MAX_ID || (key != NULL && strlen(key) > OCC__MAX_ID)) {
     return filling(txn, OCC_ERR_ARGUMENT);
   }
   txn->client_set = 1;

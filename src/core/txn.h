@@ -88,6 +88,7 @@ struct occ_evidence {
   int step;
   occ_question about;
   json_t *object; /* while writing; owned */
+  int *looked;    /* set when the type asks what the request is like; NULL: nobody minds */
   void *kept;     /* occ_evidence_keep(); in the arena, wiped with it */
   size_t kept_size;
   int rc; /* first error inside a type's call */
@@ -220,6 +221,7 @@ occ_step occ__txn_fail_status(occ_txn *txn, int status); /* reason by status */
 occ_step occ__txn_step_of(occ_txn *txn, int rc, occ_oauth_error error);
 /* An event of this txn; requirement and detail are texts that live as long as the txn. */
 void occ__txn_emit(occ_txn *txn, int id, int reason, const char *requirement, const char *detail);
+int occ__txn_is_vschar(const char *text);            /* spec: RFC 6749 appendix A: %x20-7E */
 const char *occ__txn_grant_type(const occ_txn *txn); /* "" at PAR without one */
 const char *occ__txn_text(occ_txn *txn, const void *octets,
                           size_t len); /* arena copy; NULL sets txn->arena.rc */
