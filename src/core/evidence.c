@@ -52,6 +52,9 @@ static int compose(occ_evidence *evidence, occ_span params)
       rc = evidence->rc;
     }
   }
+  if (rc > 0) { /* no status: writing asks nothing */
+    rc = OCC_ERR_INTERNAL;
+  }
   return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
 }
 
@@ -79,7 +82,9 @@ static int render(occ_evidence *evidence, occ_workspace *ws, const occ_mem *mem,
 int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
                         const char **text, uint8_t digest[OCC__SHA256_LEN])
 {
-  occ_evidence evidence = { .txn = txn, .requirement = requirement };
+  occ_evidence evidence = {
+    .txn = txn, .lib = txn->lib, .names = txn->server->names, .requirement = requirement
+  };
   int rc;
 
   if (requirement->text != NULL && params.len == 0) { /* the same for every request */
@@ -101,16 +106,18 @@ int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_sp
 
 /* A type's write is a pure function of what it is shown. One that looks at nothing writes the same each time, so it is
  * written once, when the server is made. */
-int occ__evidence_fix(occ_requirement *requirement, occ_lib *lib, occ_workspace *ws,
+int occ__evidence_fix(const occ_server *server, occ_requirement *requirement, occ_workspace *ws,
                       occ_arena *arena)
 {
   int looked = 0;
-  occ_evidence evidence = { .requirement = requirement, .looked = &looked };
+  occ_evidence evidence = {
+    .lib = server->lib, .names = server->names, .requirement = requirement, .looked = &looked
+  };
   const char *text = NULL;
   int rc = compose(&evidence, occ__span(NULL, 0));
 
   if (rc == OCC_OK && !looked) {
-    rc = render(&evidence, ws, occ__lib_mem(lib), arena, &text, requirement->digest);
+    rc = render(&evidence, ws, occ__lib_mem(server->lib), arena, &text, requirement->digest);
   }
   json_decref(evidence.object);
   requirement->text = text;
@@ -200,11 +207,20 @@ static int stick(occ_evidence *evidence, int rc)
   return rc;
 }
 
+/* A call in the wrong phase does nothing, and must not pass unnoticed either. */
+static int is_in(occ_evidence *evidence, occ_phase phase)
+{
+  if (evidence != NULL && evidence->phase != phase) {
+    fault(evidence, OCC_ERR_ARGUMENT);
+  }
+  return evidence != NULL && evidence->phase == phase;
+}
+
 int occ_evidence_set_nonce(occ_evidence *evidence, const char *nonce, size_t len)
 {
   char *copy;
 
-  if (evidence == NULL || evidence->phase != OCC__PARSING) {
+  if (!is_in(evidence, OCC__PARSING)) {
     return OCC_ERR_ARGUMENT;
   }
   if (nonce == NULL && len > 0) {
@@ -226,7 +242,7 @@ int occ_evidence_set_once(occ_evidence *evidence, const char *issuer, const char
   occ_txn *txn;
   int rc;
 
-  if (evidence == NULL || evidence->phase != OCC__PARSING) {
+  if (!is_in(evidence, OCC__PARSING)) {
     return OCC_ERR_ARGUMENT;
   }
   if (issuer == NULL || id == NULL || id[0] == '\0') {
@@ -249,7 +265,7 @@ int occ_evidence_set_key(occ_evidence *evidence, occ_sender kind, const char *th
 {
   uint8_t octets[OCC__SHA256_LEN];
 
-  if (evidence == NULL || evidence->phase != OCC__PARSING) {
+  if (!is_in(evidence, OCC__PARSING)) {
     return OCC_ERR_ARGUMENT;
   }
   if (kind < OCC_SENDER_DPOP || kind > OCC_SENDER_ATTESTED || thumbprint == NULL ||
@@ -263,31 +279,33 @@ int occ_evidence_set_key(occ_evidence *evidence, occ_sender kind, const char *th
 int occ_evidence_put(occ_evidence *evidence, const char *member, const char *json)
 {
   json_t *value = NULL;
+  occ_buf canonical;
   int rc;
 
-  if (evidence == NULL || evidence->phase != OCC__WRITING) {
+  if (!is_in(evidence, OCC__WRITING)) {
     return OCC_ERR_ARGUMENT;
   }
-  if (member == NULL || json == NULL || strcmp(member, "type") == 0) {
+  if (member == NULL || json == NULL || strcmp(member, "type") == 0 ||
+      strcmp(member, evidence->names->session) == 0) {
     return stick(evidence, OCC_ERR_ARGUMENT);
   }
+  occ__buf_init(&canonical, occ__lib_mem(evidence->lib), OCC__MAX_ANSWER);
   rc = occ__json_read(&value, occ__span_text(json), &occ__json_config);
-  if (rc == OCC_ERR_SYNTAX) {
-    rc = OCC_ERR_ARGUMENT;
+  if (rc == OCC_OK) {
+    rc = occ__jcs_write(&canonical, value);
   }
-  if (rc == OCC_OK && json_object_set_new(evidence->object, member, value) != 0) {
+  occ__buf_clear(&canonical);
+  if (rc == OCC_OK && json_object_set(evidence->object, member, value) != 0) {
     rc = OCC_ERR_MEMORY;
   }
-  return stick(evidence, rc);
+  json_decref(value);
+  return stick(evidence, rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc);
 }
 
 static int verdict(occ_evidence *evidence, occ_verdict given, const char *facts, const char *reason)
 {
-  if (evidence == NULL || evidence->phase != OCC__JUDGING) {
-    return OCC_ERR_ARGUMENT;
-  }
-  if (evidence->verdict_given) {
-    return stick(evidence, OCC_ERR_STATE); /* one verdict, and no second thoughts */
+  if (evidence->verdict_given || evidence->txn->asking.open) {
+    return stick(evidence, OCC_ERR_STATE); /* one verdict, no second thoughts, nothing left open */
   }
   evidence->verdict_given = 1;
   evidence->verdict = given;
@@ -296,17 +314,32 @@ static int verdict(occ_evidence *evidence, occ_verdict given, const char *facts,
   return OCC_OK;
 }
 
+/* A policy will read them: what is no object now would be no facts then. */
+static int check_facts(const char *facts, size_t len)
+{
+  json_t *object = NULL;
+  int rc = occ__json_read_object(&object, occ__span(facts, len), &occ__json_answer);
+
+  json_decref(object);
+  return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+}
+
 int occ_evidence_accept(occ_evidence *evidence, const char *facts, size_t len)
 {
   const char *copy = NULL;
+  int rc;
 
-  if (evidence == NULL || evidence->phase != OCC__JUDGING) {
+  if (!is_in(evidence, OCC__JUDGING)) {
     return OCC_ERR_ARGUMENT;
   }
   if (facts == NULL && len > 0) {
     return stick(evidence, OCC_ERR_ARGUMENT);
   }
   if (len > 0) {
+    rc = check_facts(facts, len);
+    if (rc != OCC_OK) {
+      return stick(evidence, rc);
+    }
     copy = occ__arena_text(&evidence->txn->arena, facts, len);
     if (copy == NULL) {
       return stick(evidence, evidence->txn->arena.rc);
@@ -319,7 +352,7 @@ static int with_reason(occ_evidence *evidence, occ_verdict given, const char *re
 {
   const char *copy = NULL;
 
-  if (evidence == NULL || evidence->phase != OCC__JUDGING) {
+  if (!is_in(evidence, OCC__JUDGING)) {
     return OCC_ERR_ARGUMENT;
   }
   if (reason != NULL) {
@@ -339,6 +372,24 @@ int occ_evidence_reject(occ_evidence *evidence, const char *reason)
 int occ_evidence_retry(occ_evidence *evidence, const char *reason)
 {
   return with_reason(evidence, OCC_RETRY, reason);
+}
+
+int occ__evidence_result(occ_txn *txn, int rc)
+{
+  const occ_asking *asking = &txn->asking;
+  const int asked = asking->open;
+
+  if (txn->evidence.rc != OCC_OK) {
+    rc = txn->evidence.rc;
+  }
+  if (rc == OCC_PENDING && asked && (asking->q.kind != OCC_ASK_RESERVE || asking->q.key != NULL)) {
+    return rc;
+  }
+  if (asked) { /* nobody will wait for the answer */
+    occ__question_cancel(txn);
+    rc = rc == OCC_OK ? OCC_ERR_STATE : rc;
+  }
+  return rc > 0 ? OCC_ERR_INTERNAL : rc;
 }
 
 /* Which questions a type may ask when: before ONCE what the syntax and the keys need, after it what the verdict needs. */
@@ -374,6 +425,7 @@ occ_question *occ_evidence_ask(occ_evidence *evidence, occ_ask kind)
   q->wanted = evidence->about.wanted;
   q->nonce = evidence->about.nonce;
   q->audience = evidence->about.audience;
+  q->keys = kind == OCC_ASK_RESERVE ? 1 : 0;
   return q;
 }
 

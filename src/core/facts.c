@@ -85,10 +85,12 @@ const char *occ_txn_reason(const occ_txn *txn)
 /* The parameters that are, or hold, something secret. */
 static int is_secret(const occ_txn *txn, const char *name)
 {
-  static const char *const secret[] = { "client_secret", "client_assertion", "code",
-                                        "code_verifier", "refresh_token",    "assertion",
-                                        "subject_token", "actor_token",      "device_code",
-                                        "password",      "auth_req_id",      "ticket" };
+  static const char *const secret[] = {
+    "client_secret", "client_assertion", "code",          "code_verifier", "refresh_token",
+    "assertion",     "subject_token",    "actor_token",   "device_code",   "password",
+    "auth_req_id",   "ticket",           "claim_token",   "vp_token",      "pct",
+    "rpt",           "user_code",        "id_token_hint", "login_hint_token"
+  };
 
   for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++) {
     if (strcmp(secret[i], name) == 0) {
@@ -130,19 +132,32 @@ static int put_text(json_t *object, const char *name, const char *text)
   return text == NULL || put(object, name, json_string(text));
 }
 
+/* A name that is no UTF-8 cannot be a member's, but must not take the facts from the policy either. */
+static int put_nameless(occ_txn *txn, json_t *request, const occ_param *param)
+{
+  const occ_span text = occ__span(param->value, param->value_len);
+  json_t *name = digest_text(txn, occ__span(param->name, param->name_len));
+  int good = name != NULL && put(request, json_string_value(name), digest_text(txn, text));
+
+  json_decref(name);
+  return good;
+}
+
 static int put_param(occ_txn *txn, json_t *request, const occ_param *param)
 {
+  const occ_span text = occ__span(param->value, param->value_len);
   json_t *value, *list;
 
-  if (json_object_get(request, param->name) == NULL &&
-      strcmp(param->name, "authorization_details") == 0 && txn->details != NULL) {
+  if (!occ__json_is_utf8(occ__span(param->name, param->name_len))) {
+    return put_nameless(txn, request, param);
+  }
+  if (strcmp(param->name, "authorization_details") == 0 && txn->details != NULL) {
     return put(request, param->name, json_incref(txn->details));
   }
-  value = is_secret(txn, param->name) ? digest_text(txn, occ__span(param->value, param->value_len))
-                                      : json_stringn(param->value, param->value_len);
-  if (value == NULL) { /* not UTF-8: the policy sees its digest */
-    value = digest_text(txn, occ__span(param->value, param->value_len));
-  }
+  /* What is not UTF-8 the policy sees by its digest. */
+  value = is_secret(txn, param->name) || !occ__json_is_utf8(text)
+              ? digest_text(txn, text)
+              : json_stringn(param->value, param->value_len);
   if (strcmp(param->name, "resource") != 0 && strcmp(param->name, "audience") != 0) {
     return put(request, param->name, value);
   }
@@ -403,7 +418,6 @@ const char *occ_txn_fact(const occ_txn *txn, const char *pointer, size_t *len)
 /* spec: RFC 7800 section 3.1, RFC 9449 section 6.1, RFC 8705 section 3.1: all that bind tokens. */
 const char *occ_txn_confirmation(const occ_txn *txn)
 {
-  occ_txn *owner = txn->self;
   char text[128];
   size_t at = 0;
 
@@ -423,5 +437,5 @@ const char *occ_txn_confirmation(const occ_txn *txn)
     return NULL;
   }
   text[at++] = '}';
-  return occ__txn_text(owner, text, at);
+  return occ__txn_text(txn->self, text, at);
 }

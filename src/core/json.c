@@ -9,6 +9,31 @@
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 
+/* A member that we do not know might have mattered to the host. names: NULL-terminated. */
+static int has_only(json_t *object, const char *const *names)
+{
+  const char *member;
+  json_t *value;
+
+  json_object_foreach(object, member, value)
+  {
+    const char *const *known = names;
+    while (*known != NULL && strcmp(*known, member) != 0) {
+      known++;
+    }
+    if (*known == NULL) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/* A text, or not there at all. */
+static int is_text(const json_t *object, const char *member)
+{
+  return json_object_get(object, member) == NULL || occ__json_text(object, member) != NULL;
+}
+
 /* A request carries a body of its own size, escaped. */
 static const occ_json_limits request_limits = { OCC__MAX_CONFIG_JSON, OCC__MAX_JSON_DEPTH, 2048 };
 
@@ -52,6 +77,17 @@ static int set_headers(occ_txn *txn, json_t *headers)
     }
   }
   return json_is_array(headers) ? OCC_OK : OCC_ERR_ARGUMENT;
+}
+
+static int set_client(occ_txn *txn, json_t *client)
+{
+  static const char *const names[] = { "id", "method", "key", NULL };
+
+  if (!has_only(client, names) || !is_text(client, "key")) {
+    return OCC_ERR_ARGUMENT;
+  }
+  return occ_txn_set_client(txn, occ__json_text(client, "id"), occ__json_text(client, "method"),
+                            occ__json_text(client, "key"));
 }
 
 static int set_senders(occ_txn *txn, json_t *senders)
@@ -113,8 +149,7 @@ static int set_member(occ_txn *txn, const char *name, json_t *value)
     return set_headers(txn, value);
   }
   if (strcmp(name, "client") == 0) {
-    return occ_txn_set_client(txn, occ__json_text(value, "id"), occ__json_text(value, "method"),
-                              occ__json_text(value, "key"));
+    return set_client(txn, value);
   }
   if (strcmp(name, "sender") == 0) {
     return set_senders(txn, value);
@@ -128,7 +163,7 @@ static int set_member(occ_txn *txn, const char *name, json_t *value)
   if (strcmp(name, "reference") == 0) {
     return occ_txn_set(txn, name, json_string_value(value));
   }
-  return OCC_ERR_ARGUMENT; /* a member that we do not know might have mattered to the host */
+  return OCC_ERR_ARGUMENT;
 }
 
 int occ_txn_set_json(occ_txn *txn, const char *json, size_t len)
@@ -144,9 +179,6 @@ int occ_txn_set_json(occ_txn *txn, const char *json, size_t len)
     return OCC_ERR_STATE;
   }
   rc = occ__json_read_object(&object, occ__span(json, len), &request_limits);
-  if (rc == OCC_ERR_SYNTAX) {
-    rc = OCC_ERR_ARGUMENT;
-  }
   json_object_foreach(object, name, value)
   {
     if (rc == OCC_OK) {
@@ -223,10 +255,19 @@ static const char *finish(const occ_txn *txn, occ_buf *out, size_t *len)
   return text;
 }
 
+static void put_facts(occ_buf *out, const occ_txn *txn)
+{
+  json_t *facts = occ__facts_build(txn->self);
+
+  occ__json_name(out, "facts");
+  occ__json_value(out, facts); /* NULL: no memory, and that sticks in out */
+  json_decref(facts);
+}
+
 const char *occ_txn_question_json(const occ_txn *txn, size_t *len)
 {
   const occ_question *q = occ_txn_question(txn);
-  json_t *facts = NULL;
+  const char *text;
   occ_buf out;
 
   if (len != NULL) {
@@ -239,17 +280,14 @@ const char *occ_txn_question_json(const occ_txn *txn, size_t *len)
   occ__json_open(&out, '{');
   put_question(&out, q);
   if (q->kind == OCC_ASK_DECIDE || q->kind == OCC_ASK_CHECK) {
-    facts = occ__facts_build(txn->self);
-    if (facts == NULL) {
-      occ__buf_clear(&out);
-      return NULL;
-    }
-    occ__json_name(&out, "facts");
-    occ__json_value(&out, facts);
-    json_decref(facts);
+    put_facts(&out, txn);
   }
   occ__json_close(&out, '}');
-  return finish(txn, &out, len);
+  text = finish(txn, &out, len);
+  if (text == NULL) { /* a host that cannot see the question cannot answer it: the next run says why */
+    (void)occ__txn_fail_status(txn->self, OCC_ERR_MEMORY);
+  }
+  return text;
 }
 
 /* "expiry" and "status" beside a challenge; numbers here, texts in occ_txn_set(). */
@@ -264,6 +302,9 @@ static int set_extras(occ_txn *txn, const json_t *answer)
   size_t n;
   int rc = OCC_OK;
 
+  if (!is_text(answer, "memo") || (anyway != NULL && !json_is_boolean(anyway))) {
+    return OCC_ERR_ARGUMENT;
+  }
   if (expiry != NULL) {
     n = sizeof(number) - 1;
     number[n] = '\0';
@@ -289,9 +330,14 @@ static int set_extras(occ_txn *txn, const json_t *answer)
 static int answer_challenge(occ_txn *txn, occ_ticket ticket, const json_t *answer)
 {
   const json_t *params = json_object_get(answer, "params");
+  const occ_question *q = occ_txn_question(txn);
   const char *text = NULL;
-  int rc = ticket == txn->asking.q.ticket ? set_extras(txn, answer) : OCC_ERR_STALE;
+  int rc;
 
+  if (q == NULL || ticket == 0 || q->ticket != ticket) {
+    return OCC_ERR_STALE;
+  }
+  rc = q->kind == OCC_ASK_DECIDE ? set_extras(txn, answer) : OCC_ERR_ARGUMENT;
   if (rc == OCC_OK && params != NULL && json_object_size(params) > 0) {
     text = occ__facts_text(txn, params, NULL);
     rc = text == NULL ? OCC_ERR_MEMORY : OCC_OK;
@@ -315,6 +361,9 @@ static int answer_verdict(occ_txn *txn, occ_ticket ticket, occ_verdict verdict,
   const char *text;
   int rc;
 
+  if (octets != NULL && data != NULL) {
+    return OCC_ERR_ARGUMENT; /* which of the two? */
+  }
   if (octets != NULL) {
     decoded = occ__arena_alloc(&txn->arena, json_string_length(octets) + 1);
     if (decoded == NULL) {
@@ -339,6 +388,7 @@ static int answer_fetched(occ_txn *txn, occ_ticket ticket, const json_t *answer)
   const json_t *status = json_object_get(answer, "status");
 
   if (!json_is_integer(status) || (data != NULL && !json_is_string(data)) ||
+      !is_text(answer, "headers") ||
       json_integer_value(status) < 0 || json_integer_value(status) > 999) {
     return OCC_ERR_ARGUMENT;
   }
@@ -347,7 +397,31 @@ static int answer_fetched(occ_txn *txn, occ_ticket ticket, const json_t *answer)
                               json_string_length(data));
 }
 
-static int answer_with(occ_txn *txn, const json_t *answer)
+static int answer_refuse(occ_txn *txn, occ_ticket ticket, const json_t *answer)
+{
+  if (!is_text(answer, "error") || !is_text(answer, "description")) {
+    return OCC_ERR_ARGUMENT;
+  }
+  return occ_txn_answer_refuse(txn, ticket, occ__json_text(answer, "error"),
+                               occ__json_text(answer, "description"));
+}
+
+/* Each answer has members of its own. */
+static int has_known_members(json_t *answer, const char *verb)
+{
+  static const char *const verdict[] = { "ticket", "answer", "data", "octets", NULL };
+  static const char *const challenge[] = { "ticket", "answer", "requirement", "params", "memo",
+                                           "expiry", "status", "anyway",      NULL };
+  static const char *const refuse[] = { "ticket", "answer", "error", "description", NULL };
+  static const char *const fetched[] = { "ticket", "answer", "status", "headers", "data", NULL };
+
+  return has_only(answer, strcmp(verb, "challenge") == 0 ? challenge
+                          : strcmp(verb, "refuse") == 0  ? refuse
+                          : strcmp(verb, "fetched") == 0 ? fetched
+                                                         : verdict);
+}
+
+static int answer_with(occ_txn *txn, json_t *answer)
 {
   const char *verb = occ__json_text(answer, "answer");
   const json_t *number = json_object_get(answer, "ticket");
@@ -355,15 +429,14 @@ static int answer_with(occ_txn *txn, const json_t *answer)
                                 ? (occ_ticket)json_integer_value(number)
                                 : 0;
 
-  if (verb == NULL) {
+  if (verb == NULL || !has_known_members(answer, verb)) {
     return OCC_ERR_ARGUMENT;
   }
   if (strcmp(verb, "challenge") == 0) {
     return answer_challenge(txn, ticket, answer);
   }
   if (strcmp(verb, "refuse") == 0) {
-    return occ_txn_answer_refuse(txn, ticket, occ__json_text(answer, "error"),
-                                 occ__json_text(answer, "description"));
+    return answer_refuse(txn, ticket, answer);
   }
   if (strcmp(verb, "fetched") == 0) {
     return answer_fetched(txn, ticket, answer);
@@ -390,8 +463,10 @@ int occ_txn_answer_json(occ_txn *txn, const char *json, size_t len)
     rc = answer_with(txn, answer);
   }
   json_decref(answer);
-  return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+  return rc;
 }
+
+#define SENDERS_THAT_BIND (1u << OCC_SENDER_DPOP | 1u << OCC_SENDER_MTLS)
 
 static const char *outcome_name(occ_outcome outcome)
 {
@@ -413,14 +488,14 @@ static const char *outcome_name(occ_outcome outcome)
 const char *occ_txn_result_json(const occ_txn *txn, size_t *len)
 {
   const char *confirmation = occ_txn_confirmation(txn);
-  json_t *facts;
   occ_buf out;
 
   if (len != NULL) {
     *len = 0;
   }
-  if (txn == NULL) {
-    return NULL;
+  if (occ_txn_outcome(txn) == OCC_UNDECIDED ||
+      (confirmation == NULL && (txn->senders & SENDERS_THAT_BIND) != 0)) {
+    return NULL; /* not ended, or no memory for the confirmation: a token without it would be anybody's */
   }
   occ__buf_init(&out, occ__lib_mem(txn->lib), OCC__MAX_TXN_MEMORY);
   occ__json_open(&out, '{');
@@ -442,12 +517,7 @@ const char *occ_txn_result_json(const occ_txn *txn, size_t *len)
   }
   occ__json_put_text(&out, "reference", txn->reference);
   occ__json_put_text(&out, "reason", occ_txn_reason(txn));
-  facts = occ__facts_build(txn->self);
-  if (facts != NULL) {
-    occ__json_name(&out, "facts");
-    occ__json_value(&out, facts);
-    json_decref(facts);
-  }
+  put_facts(&out, txn);
   occ__json_close(&out, '}');
   return finish(txn, &out, len);
 }

@@ -79,14 +79,12 @@ static occ_step judge(occ_txn *txn)
   evidence->rc = OCC_OK;
   rc = kind->type->judge(evidence, evidence->step++, kind->self);
   evidence->phase = OCC__IDLE;
-  if (rc == OCC_PENDING && txn->asking.open) {
+  rc = occ__evidence_result(txn, rc);
+  if (rc == OCC_PENDING) {
     return OCC__ASKED;
   }
-  if (rc == OCC_OK) {
-    rc = evidence->rc;
-  }
   if (rc != OCC_OK) {
-    return occ__txn_fail_status(txn, rc < 0 ? rc : OCC_ERR_INTERNAL);
+    return occ__txn_fail_status(txn, rc);
   }
   if (!evidence->verdict_given || evidence->verdict == OCC_NO) {
     return rejected(txn, text_of(evidence->reason));

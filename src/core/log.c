@@ -86,7 +86,6 @@ static int put_event(occ_buf *out, const occ_event *event)
 
 const char *occ_txn_log(const occ_txn *txn, size_t *len)
 {
-  occ_txn *owner = txn->self;
   char client[OCC__MAX_ID], chain[2 * OCC__CHAIN_LEN + 1];
   const char *text = NULL;
   occ_event event;
@@ -108,7 +107,7 @@ const char *occ_txn_log(const occ_txn *txn, size_t *len)
   }
   occ__buf_byte(&out, ']');
   if (out.rc == OCC_OK) {
-    text = occ__txn_text(owner, out.base, out.len);
+    text = occ__txn_text(txn->self, out.base, out.len);
     if (text != NULL && len != NULL) {
       *len = out.len;
     }

@@ -173,23 +173,31 @@ int occ_txn_answer(occ_txn *txn, occ_ticket ticket, occ_verdict verdict, const v
   return answered(txn, verdict == OCC_YES ? OCC__YES : verdict == OCC_NO ? OCC__NO : OCC__RETRY);
 }
 
-/* params: a JSON object of integers, strings and the like, without "type". */
-static int params_are_good(const occ_mem *mem, const char *params)
+/* params: a JSON object of integers, strings and the like, without the members that libocc writes. */
+static int check_params(const occ_txn *txn, const char *params)
 {
   occ_buf canonical;
   json_t *object = NULL;
-  const occ_json_limits *limits = &occ__json_peer;
-  int good;
+  int rc;
 
-  if (strlen(params) > OCC__MAX_PARAMS_JSON ||
-      occ__json_read_object(&object, occ__span_text(params), limits) != OCC_OK) {
-    return 0;
+  if (params == NULL) {
+    return OCC_OK;
   }
-  occ__buf_init(&canonical, mem, OCC__MAX_PARAMS_JSON * 8);
-  good = json_object_get(object, "type") == NULL && occ__jcs_write(&canonical, object) == OCC_OK;
-  occ__buf_clear(&canonical);
+  if (strlen(params) > OCC__MAX_PARAMS_JSON) {
+    return OCC_ERR_ARGUMENT;
+  }
+  rc = occ__json_read_object(&object, occ__span_text(params), &occ__json_peer);
+  if (rc == OCC_OK && (json_object_get(object, "type") != NULL ||
+                       json_object_get(object, txn->server->names->session) != NULL)) {
+    rc = OCC_ERR_ARGUMENT;
+  }
+  if (rc == OCC_OK) {
+    occ__buf_init(&canonical, occ__lib_mem(txn->lib), OCC__MAX_PARAMS_JSON * 8);
+    rc = occ__jcs_write(&canonical, object);
+    occ__buf_clear(&canonical);
+  }
   json_decref(object);
-  return good;
+  return rc == OCC_OK || rc == OCC_ERR_MEMORY ? rc : OCC_ERR_ARGUMENT;
 }
 
 /* Evidence in a parameter that the grant itself uses could not be told from the grant. */
@@ -216,9 +224,12 @@ int occ_txn_answer_challenge(occ_txn *txn, occ_ticket ticket, const char *requir
     return OCC_ERR_ARGUMENT;
   }
   found = occ__server_requirement(txn->server, occ__span_text(requirement));
-  if (found == NULL || (params != NULL && !params_are_good(occ__lib_mem(txn->lib), params)) ||
-      takes_the_grants_parameter(txn, found)) {
+  if (found == NULL || takes_the_grants_parameter(txn, found)) {
     return OCC_ERR_ARGUMENT;
+  }
+  rc = check_params(txn, params);
+  if (rc != OCC_OK) {
+    return rc;
   }
   if (strlen(found->name) + (params == NULL ? 0 : strlen(params)) + txn->memo_len >
       OCC__MAX_NAME_PARAMS_MEMO) {
@@ -257,7 +268,8 @@ int occ_txn_answer_refuse(occ_txn *txn, occ_ticket ticket, const char *error,
   txn->asking.error = error == NULL ? NULL : occ__txn_text(txn, error, strlen(error));
   txn->asking.description =
       description == NULL ? NULL : occ__txn_text(txn, description, strlen(description));
-  if (txn->arena.rc != OCC_OK) {
+  if ((error != NULL && txn->asking.error == NULL) ||
+      (description != NULL && txn->asking.description == NULL)) {
     return txn->arena.rc;
   }
   return answered(txn, OCC__REFUSE);
@@ -274,6 +286,9 @@ int occ_txn_answer_fetch(occ_txn *txn, occ_ticket ticket, int http_status, const
   if (txn->asking.q.kind != OCC_ASK_FETCH || http_status < 0 || http_status > 999 ||
       (headers != NULL && strlen(headers) > OCC__MAX_HEADER)) {
     return OCC_ERR_ARGUMENT;
+  }
+  if (txn->asking.q.index > 0 && (uint64_t)len > (uint64_t)txn->asking.q.index) {
+    return OCC_ERR_LIMIT; /* more than was asked for */
   }
   rc = copy_data(txn, body, len);
   if (rc != OCC_OK) {

@@ -250,7 +250,7 @@ static int build_one(occ_making *making, occ_requirement *out, const char *name,
   if (rc != OCC_OK) {
     return rc;
   }
-  rc = occ__evidence_fix(out, config->lib, making->ws, making->arena);
+  rc = occ__evidence_fix(making->server, out, making->ws, making->arena);
   return rc == OCC_OK ? rc
                       : occ__config_fail_status(config, rc, OCC__PATH("requirements", out->name));
 }

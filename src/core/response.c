@@ -187,10 +187,10 @@ occ_step occ__response_fail(occ_txn *txn)
 
 int occ_txn_http_status(const occ_txn *txn)
 {
-  return txn == NULL ? 500 : txn->response.http_status;
+  return txn == NULL || txn->state != OCC__ENDED ? 500 : txn->response.http_status;
 }
 
-/* What is sent where nothing could be made: no txn, or no memory for its body. */
+/* What is sent where nothing has been made: no txn, one that has not ended, or no memory for its body. */
 static const char last_body[] = "{\"error\":\"server_error\"}";
 static const char *const last_header[][2] = { { "Content-Type", "application/json" },
                                               { "Cache-Control", "no-store" },
@@ -198,7 +198,8 @@ static const char *const last_header[][2] = { { "Content-Type", "application/jso
 
 static int is_bare(const occ_txn *txn)
 {
-  return txn == NULL || (txn->response.http_status != 0 && txn->response.headers == 0);
+  return txn == NULL || txn->state != OCC__ENDED ||
+         (txn->response.http_status != 0 && txn->response.headers == 0);
 }
 
 const char *occ_txn_header_name(const occ_txn *txn, size_t i)
@@ -222,10 +223,12 @@ const char *occ_txn_body(const occ_txn *txn, size_t *len)
   const char *body = last_body;
   size_t n = sizeof(last_body) - 1;
 
-  if (txn != NULL && txn->response.http_status == 0) {
+  if (txn == NULL || txn->state != OCC__ENDED) {
+    /* half of an answer is none */
+  } else if (txn->response.http_status == 0) {
     body = "";
     n = 0;
-  } else if (txn != NULL && txn->response.body.rc == OCC_OK && txn->response.body.len > 0) {
+  } else if (txn->response.body.rc == OCC_OK && txn->response.body.len > 0) {
     body = occ__buf_string(&txn->response.body);
     n = txn->response.body.len;
   }

@@ -94,7 +94,7 @@ struct occ_server {
 };
 
 /* evidence.c: sets text and digest where the type's write looks at nothing. */
-int occ__evidence_fix(occ_requirement *requirement, occ_lib *lib, occ_workspace *ws,
+int occ__evidence_fix(const occ_server *server, occ_requirement *requirement, occ_workspace *ws,
                       occ_arena *arena);
 void occ__server_hold(occ_server *server);
 const occ_requirement *occ__server_requirement(const occ_server *server,

@@ -337,11 +337,9 @@ static occ_step parse(occ_txn *txn)
     evidence->rc = OCC_OK;
     rc = kind->type->parse(evidence, evidence->step++, kind->self);
     evidence->phase = OCC__IDLE;
-    if (rc == OCC_OK) {
-      rc = evidence->rc;
-    }
+    rc = occ__evidence_result(txn, rc);
   }
-  if (rc == OCC_PENDING && txn->asking.open) {
+  if (rc == OCC_PENDING) {
     return OCC__ASKED;
   }
   if (rc == OCC_OK) {
@@ -350,7 +348,7 @@ static occ_step parse(occ_txn *txn)
   if (rc == OCC_ERR_SYNTAX) {
     return refuse(txn, OCC__NO_ERROR, OCC__REASON_EVIDENCE_MALFORMED);
   }
-  return occ__txn_fail_status(txn, rc < 0 ? rc : OCC_ERR_INTERNAL);
+  return occ__txn_fail_status(txn, rc);
 }
 
 static void look_at(occ_txn *txn, const occ_requirement *pending)
@@ -358,6 +356,8 @@ static void look_at(occ_txn *txn, const occ_requirement *pending)
   occ_evidence *evidence = &txn->evidence;
 
   evidence->txn = txn;
+  evidence->lib = txn->lib;
+  evidence->names = txn->server->names;
   evidence->requirement = pending;
   if (pending == NULL) {
     return;

@@ -213,9 +213,7 @@ int occ_txn_set_client(occ_txn *txn, const char *client_id, const char *method, 
   txn->authenticated = strcmp(method, "none") != 0;
   txn->client_id = occ__txn_text(txn, client_id, strlen(client_id));
   txn->client_method = occ__txn_text(txn, method, strlen(method));
-  if (key != NULL) {
-    txn->client_key = occ__txn_text(txn, key, strlen(key));
-  }
+  txn->client_key = key == NULL ? NULL : occ__txn_text(txn, key, strlen(key));
   return filling(txn, txn->arena.rc);
 }
 
@@ -271,12 +269,18 @@ static int set_seconds(int64_t *ms, const char *value)
 
 static int set_named(occ_txn *txn, const char *name, const char *value)
 {
+  const char *text;
+
   if (strcmp(name, "reference") == 0) {
     if (strlen(value) > OCC__MAX_ID || (value[0] != '\0' && !occ__body_text_allowed(value))) {
       return OCC_ERR_ARGUMENT;
     }
-    txn->reference = occ__txn_text(txn, value, strlen(value));
-    return txn->arena.rc;
+    text = occ__txn_text(txn, value, strlen(value));
+    if (text == NULL) {
+      return txn->arena.rc;
+    }
+    txn->reference = text;
+    return OCC_OK;
   }
   if (strcmp(name, "expiry") == 0) {
     return set_seconds(&txn->expiry_ms, value);
@@ -307,23 +311,30 @@ int occ_txn_set(occ_txn *txn, const char *name, const char *value)
 {
   int rc;
 
-  if (txn == NULL || name == NULL || value == NULL) {
+  if (txn == NULL) {
     return OCC_ERR_ARGUMENT;
   }
   if (deciding(txn)) {
-    return set_named(txn, name, value);
+    return name == NULL || value == NULL ? OCC_ERR_ARGUMENT : set_named(txn, name, value);
   }
   rc = may_fill(txn);
-  return rc != OCC_OK ? rc : filling(txn, set_named(txn, name, value));
+  if (rc != OCC_OK) {
+    return rc;
+  }
+  return filling(txn, name == NULL || value == NULL ? OCC_ERR_ARGUMENT
+                                                    : set_named(txn, name, value));
 }
 
 int occ_txn_set_memo(occ_txn *txn, const void *data, size_t len)
 {
-  if (txn == NULL || (data == NULL && len > 0) || len > OCC__MAX_MEMO) {
+  if (txn == NULL) {
     return OCC_ERR_ARGUMENT;
   }
   if (!deciding(txn) && may_fill(txn) != OCC_OK) {
     return OCC_ERR_STATE;
+  }
+  if ((data == NULL && len > 0) || len > OCC__MAX_MEMO) {
+    return deciding(txn) ? OCC_ERR_ARGUMENT : filling(txn, OCC_ERR_ARGUMENT);
   }
   if (len > 0) {
     memcpy(txn->memo, data, len);
@@ -426,8 +437,14 @@ static int begin_run(occ_txn *txn, occ_time now)
 /* The open question: answered already, answered now by its answerer, or still open (OCC__ASKED). */
 static occ_step answer_step(occ_txn *txn)
 {
-  int rc = txn->asking.answered ? OCC_OK : occ__question_offer(txn);
+  int rc = txn->status; /* not OCC_OK where a getter had no memory for the question */
 
+  if (rc == OCC_OK && !txn->asking.answered) {
+    rc = occ__question_offer(txn);
+  }
+  if (rc == OCC_OK) {
+    rc = txn->status; /* the same, inside the answerer */
+  }
   if (rc == OCC_PENDING) {
     return OCC__ASKED;
   }
@@ -483,8 +500,14 @@ int occ_txn_run(occ_txn *txn, occ_time now)
   if (txn->state == OCC__ENDED && (txn->status != OCC_OK || txn->settled == 0 || !txn->reserved)) {
     return txn->status;
   }
+  if (now < 0 || now > OCC__MAX_TIME) {
+    now = txn->now;
+    (void)occ__txn_fail(txn, OCC_ERR_ARGUMENT, OCC__REASON_HOST_INPUT);
+  }
   rc = begin_run(txn, now);
-  if (rc != OCC_OK) {
+  if (txn->status != OCC_OK) {
+    step = OCC__FAULT;
+  } else if (rc != OCC_OK) {
     step = occ__txn_fail_status(txn, rc);
   } else if (txn->now >= txn->deadline) {
     step = occ__txn_fail(txn, OCC_ERR_DEADLINE, OCC__REASON_DEADLINE);

@@ -82,7 +82,9 @@ typedef struct occ_asking {
 typedef enum occ_phase { OCC__IDLE = 0, OCC__WRITING, OCC__PARSING, OCC__JUDGING } occ_phase;
 
 struct occ_evidence {
-  occ_txn *txn;
+  occ_txn *txn; /* NULL while a requirement is written that no request has asked for yet */
+  occ_lib *lib;
+  const occ_names *names;
   const occ_requirement *requirement;
   occ_phase phase;
   int step;
@@ -241,6 +243,9 @@ void occ__question_cancel(occ_txn *txn); /* an open question ends unanswered */
  * OCC_ERR_ARGUMENT. OCC_ERR_MEMORY, OCC_ERR_LIMIT, OCC_ERR_CRYPTO. */
 int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
                         const char **text, uint8_t digest[OCC__SHA256_LEN]);
+/* What a type's parse or judge came to: OCC_OK, OCC_PENDING with a question open, or a negative status. What it did wrong
+ * on the way counts more than what it says. */
+int occ__evidence_result(occ_txn *txn, int rc);
 int occ__evidence_present(const occ_txn *txn, const occ_kind *kind);
 /* Has this requirement been met, in this request or in a round before? */
 int occ__session_satisfied(const occ_txn *txn, const occ_requirement *requirement);

@@ -146,6 +146,9 @@ static int is_known(const options *self, const occ_txn *txn, const char *jkt, in
   const char *attested = occ_txn_sender(txn, OCC_SENDER_ATTESTED);
   const char *bound = occ_txn_fact(txn, "/session/bound/jkt", NULL);
 
+  if (bound == NULL && occ_txn_fact(txn, "/session/bound", NULL) == NULL) {
+    return OCC_ERR_MEMORY; /* a live session has it: this is no answer */
+  }
   *known = self->any_key || bound != NULL || (attested != NULL && strcmp(attested, jkt) == 0);
   return *known ? OCC_OK : is_registered(self, txn, jkt, known);
 }

@@ -189,12 +189,17 @@ static int issuer_is_wanted(const options *self, const json_t *wanted, const cha
   return 0;
 }
 
+/* What a policy put into the answer's params was not seen by accepts(): a list that is none is not met. */
 static int has_required_claims(const json_t *wanted, const json_t *claims)
 {
+  json_t *list = json_object_get(wanted, "required_claims");
   size_t i;
   json_t *name;
 
-  json_array_foreach(json_object_get(wanted, "required_claims"), i, name)
+  if (list != NULL && !json_is_array(list)) {
+    return 0;
+  }
+  json_array_foreach(list, i, name)
   {
     if (!json_is_string(name) || json_object_get(claims, json_string_value(name)) == NULL) {
       return 0;

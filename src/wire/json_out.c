@@ -40,6 +40,16 @@ static size_t utf8_len(const uint8_t *text, size_t left)
   return len;
 }
 
+int occ__json_is_utf8(occ_span text)
+{
+  size_t run = 1;
+
+  for (size_t i = 0; run != 0 && i < text.len; i += run) {
+    run = utf8_len(text.base + i, text.len - i);
+  }
+  return run != 0;
+}
+
 static void put_escaped(occ_buf *out, uint8_t c)
 {
   static const char digit[] = "0123456789abcdef";

@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 
+int occ__json_is_utf8(occ_span text);
+
 void occ__json_open(occ_buf *out,
                     char bracket); /* '{' or '[', with a comma before it where one is due */
 void occ__json_close(occ_buf *out, char bracket);    /* '}' or ']' */

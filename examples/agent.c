@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+
+/* agent CONFIG.json [OPTIONS]: gets a token and answers the challenges on the way, over libcurl.
+ *
+ * To use libocc in an agent of your own, read run_call() and send_request(): they are the whole
+ * of it. http.c carries the messages, show.c prints them, keys.c makes keys; spoil.c is for the
+ * demo and has no place in an honest agent. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common.h"
+#include "http.h"
+#include "keys.h"
+#include "occ/occ.h"
+#include "show.h"
+#include "spoil.h"
+
+/* Exit codes. */
+#define GOT_TOKEN 0
+#define REFUSED   1
+#define USAGE     2
+#define FAILED    3
+
+typedef struct agent_program {
+  json_t *config;
+  json_t *params; /* {"scope":"payments"}: of the first request */
+  int verbose;
+  int repeat;
+  spoil_plan plan;
+  occ_lib *lib;
+  occ_agent *agent;
+  CURL *curl;
+} agent_program;
+
+/* ---- Making the agent ------------------------------------------------------------------------ */
+
+/* The members of the file that are libocc's. The issuer comes from here and never from a
+ * challenge: evidence is made for it, and a server that passes on the challenge of another one
+ * gets nothing that it could use there. */
+static char *agent_options(const json_t *config)
+{
+  static const char *const names[] = { "issuer",           "token_url",     "client_id",
+                                       "assertion_issuer", "assertion_typ", "rounds",
+                                       "answers",          "dpop" };
+  json_t *options = json_object();
+  char *text = NULL;
+
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    json_t *value = json_object_get(config, names[i]);
+
+    if (value != NULL) {
+      (void)json_object_set(options, names[i], value);
+    }
+  }
+  text = json_dumps(options, JSON_COMPACT);
+  json_decref(options);
+  return text;
+}
+
+static int add_keys(occ_agent *agent, json_t *keys)
+{
+  const char *use = NULL;
+  json_t *jwk = NULL;
+  int rc = OCC_OK;
+
+  json_object_foreach(keys, use, jwk)
+  {
+    char *text = json_dumps(jwk, JSON_COMPACT);
+
+    if (rc == OCC_OK) {
+      rc = text != NULL ? occ_agent_add_key(agent, use, text, strlen(text)) : OCC_ERR_MEMORY;
+    }
+    free(text);
+  }
+  return rc;
+}
+
+static int make_agent(agent_program *me)
+{
+  const char *id = json_string_value(json_object_get(me->config, "client_id"));
+  const char *secret = json_string_value(json_object_get(me->config, "client_secret"));
+  char *options = agent_options(me->config);
+  int rc = options != NULL && id != NULL && secret != NULL ? OCC_OK : OCC_ERR_ARGUMENT;
+
+  if (rc == OCC_OK) {
+    rc = occ_lib_new(&me->lib, NULL);
+  }
+  if (rc == OCC_OK) {
+    rc = occ_agent_new(&me->agent, me->lib, options, strlen(options));
+  }
+  if (rc == OCC_OK) {
+    rc = add_keys(me->agent, json_object_get(me->config, "keys"));
+  }
+  if (rc == OCC_OK) {
+    me->curl = http_open(id, secret);
+    rc = me->curl != NULL ? OCC_OK : OCC_ERR_MEMORY;
+  }
+  if (rc != OCC_OK) {
+    fprintf(stderr, "configuration: %s\n", occ_status_text(rc));
+  }
+  free(options);
+  return rc;
+}
+
+/* ---- One token request with its rounds ------------------------------------------------------- */
+
+/* What the last response says: it is the token, or some OAuth error. */
+static int judge(const agent_program *me, const occ_challenge *result)
+{
+  const char *error = occ_challenge_error(result);
+  json_t *token = NULL;
+  const char *type = NULL;
+  const char *scope = NULL;
+  int status = REFUSED;
+
+  if (error != NULL) {
+    printf("refused: %s\n", error);
+    return status;
+  }
+  token = json_loads(occ_challenge_body(result, NULL), 0, NULL);
+  type = json_string_value(json_object_get(token, "token_type"));
+  scope = json_string_value(json_object_get(token, "scope"));
+  if (type == NULL || json_object_get(token, "access_token") == NULL) {
+    fprintf(stderr, "neither a token nor an error\n");
+    status = FAILED;
+  } else if (json_object_get(json_object_get(me->config, "keys"), "dpop") != NULL &&
+             strcmp(type, "DPoP") != 0) {
+    fprintf(stderr, "a proof was sent and the token is not bound to its key: thrown away\n");
+    status = FAILED; /* spec: RFC 9449 section 5 */
+  } else {
+    printf("token: %s, scope %s\n", type, scope != NULL ? scope : "(none)");
+    status = GOT_TOKEN;
+  }
+  json_decref(token);
+  return status;
+}
+
+/* The end of a call of which a message was spoiled: the answer to it is what counts, whatever
+ * could come later. */
+static int judge_spoiled(const agent_program *me, const http_answer *answer)
+{
+  occ_challenge *result = NULL;
+  int status = FAILED;
+
+  if (occ_challenge_read(&result, me->lib, answer->status, answer->headers, answer->body,
+                         answer->len) == OCC_OK) {
+    status = judge(me, result);
+  }
+  occ_challenge_free(result);
+  return status;
+}
+
+/* Header lines for curl: those of libocc (a DPoP proof is made afresh for each message). */
+static struct curl_slist *request_headers(const occ_call *call)
+{
+  struct curl_slist *headers = NULL;
+
+  for (size_t i = 0; occ_call_header_name(call, i) != NULL; i++) {
+    const char *name = occ_call_header_name(call, i);
+    const char *value = occ_call_header_value(call, i);
+    size_t len = strlen(name) + strlen(value) + 3;
+    char *line = malloc(len);
+
+    if (line != NULL) {
+      (void)snprintf(line, len, "%s: %s", name, value);
+      headers = curl_slist_append(headers, line);
+      free(line);
+    }
+  }
+  return headers;
+}
+
+/* Sends what libocc asks to send, and answers with what came back. Fills *answer for
+ * judge_spoiled(). An honest agent sends q->data as it is. */
+static int send_request(agent_program *me, occ_call *call, http_answer *answer)
+{
+  const occ_question *q = occ_call_question(call);
+  char *body = spoil_body(&me->plan, q->data, q->len);
+  struct curl_slist *headers = request_headers(call);
+  int rc = OCC_ERR_MEMORY;
+
+  http_answer_clear(answer);
+  if (body != NULL) {
+    show_request(me->verbose, q->url, headers, body, strlen(body));
+    http_post(me->curl, q->url, headers, body, strlen(body), answer);
+    show_answer(me->verbose, answer);
+    rc = occ_call_answer_send(call, q->ticket, answer->status, answer->headers, answer->body,
+                              answer->len);
+  }
+  curl_slist_free_all(headers);
+  free(body);
+  return rc;
+}
+
+/* One question at a time, as on the server's side. Returns OCC_OK when the call is at its end. */
+static int answer_question(agent_program *me, occ_call *call, http_answer *answer)
+{
+  const occ_question *q = occ_call_question(call);
+
+  if (q->kind == OCC_ASK_SEND) {
+    return send_request(me, call, answer);
+  }
+  if (q->kind == OCC_ASK_DISCLOSE) {
+    /* May this evidence leave? An agent that acts for a person asks here, or looks into its
+     * mandate. */
+    return occ_call_answer(call, q->ticket, OCC_YES, NULL, 0);
+  }
+  /* SOLVE: a type that libocc has no solver for. SIGN: a key that is not in the configuration.
+   * We have neither. */
+  return occ_call_answer(call, q->ticket, OCC_NO, NULL, 0);
+}
+
+static int add_params(occ_call *call, json_t *params)
+{
+  const char *name = NULL;
+  json_t *value = NULL;
+  int rc = OCC_OK;
+
+  json_object_foreach(params, name, value)
+  {
+    if (rc == OCC_OK && json_is_string(value)) {
+      rc = occ_call_add_param(call, name, json_string_value(value), json_string_length(value));
+    }
+  }
+  return rc;
+}
+
+/* Did that message end the call by itself? A missing nonce is no verdict: the message goes out
+ * once more. */
+static int ends_here(const spoil_plan *plan, const http_answer *answer)
+{
+  return plan->saved || (plan->spoiled && (answer->body == NULL ||
+                                           strstr(answer->body, "\"use_dpop_nonce\"") == NULL));
+}
+
+static int run_call(agent_program *me)
+{
+  http_answer answer = { 0 };
+  occ_call *call = NULL;
+  int status = FAILED;
+  int rc = occ_call_new(&call, me->agent);
+
+  if (rc == OCC_OK) {
+    rc = add_params(call, me->params);
+  }
+  while (rc == OCC_OK && (rc = occ_call_run(call, clock_ms())) == OCC_PENDING) {
+    rc = answer_question(me, call, &answer);
+    if (ends_here(&me->plan, &answer)) {
+      break;
+    }
+  }
+  if (me->plan.saved) {
+    printf("saved: session and evidence, not sent\n");
+    status = GOT_TOKEN;
+  } else if (me->plan.spoiled) {
+    status = judge_spoiled(me, &answer);
+  } else if (rc == OCC_OK) {
+    status = judge(me, occ_call_result(call));
+  } else {
+    fprintf(stderr, "failed: %s\n", occ_status_text(rc));
+  }
+  occ_call_free(call);
+  http_answer_clear(&answer);
+  return status;
+}
+
+/* The session and the evidence that just got a token, once more: in a new call, so that its DPoP
+ * proof is a new one and nothing but the session is used twice. */
+static int repeat_call(agent_program *me)
+{
+  if (me->plan.added == NULL) {
+    fprintf(stderr, "nothing to repeat: there was no challenge\n");
+    return FAILED;
+  }
+  json_decref(me->plan.put);
+  me->plan.put = json_incref(me->plan.added);
+  return run_call(me);
+}
+
+/* ---- The command line ------------------------------------------------------------------------ */
+
+static const char usage[] =
+    "usage: agent CONFIG.json [--verbose] [--param NAME=VALUE]...\n"
+    "       agent CONFIG.json --repeat               the follow-up twice; the second answer "
+    "counts\n"
+    "       agent CONFIG.json --change NAME=VALUE    the follow-up changed\n"
+    "       agent CONFIG.json --wait SECONDS         the follow-up late\n"
+    "       agent CONFIG.json --save-session FILE    the follow-up kept instead of sent\n"
+    "       agent CONFIG.json --use-session FILE     somebody else's session and evidence\n"
+    "       agent --new-key KID | --public-key JWK-FILE\n"
+    "exit code: 0 token, 1 refused, 2 usage, 3 failed\n";
+
+static int set_param(json_t *params, const char *text)
+{
+  size_t len = strcspn(text, "=");
+  char *name = text_copy(text, len);
+  int good = name != NULL && text[len] == '=' &&
+             json_object_set_new(params, name, json_string(text + len + 1)) == 0;
+
+  free(name);
+  return good;
+}
+
+static int set_wait(spoil_plan *plan, const char *text)
+{
+  char *end = NULL;
+  unsigned long seconds = strtoul(text, &end, 10);
+
+  plan->wait = (unsigned)seconds;
+  return *text != '\0' && *end == '\0' && seconds <= 3600;
+}
+
+static int load_pairs(json_t **out, const char *path)
+{
+  *out = json_load_file(path, 0, NULL);
+  return json_is_array(*out);
+}
+
+/* The option at argv[*i]; moves *i on to its argument, where it has one. */
+static int read_option(agent_program *me, int argc, char **argv, int *i)
+{
+  const char *option = argv[*i];
+  const char *argument = NULL;
+
+  if (strcmp(option, "--verbose") == 0) {
+    me->verbose = 1;
+    return 1;
+  }
+  if (strcmp(option, "--repeat") == 0) {
+    me->repeat = 1;
+    return 1;
+  }
+  if (++*i >= argc) {
+    return 0;
+  }
+  argument = argv[*i];
+  if (strcmp(option, "--param") == 0) {
+    return set_param(me->params, argument);
+  }
+  if (strcmp(option, "--wait") == 0) {
+    return set_wait(&me->plan, argument);
+  }
+  if (strcmp(option, "--change") == 0) {
+    me->plan.change = argument;
+    return strchr(argument, '=') != NULL;
+  }
+  if (strcmp(option, "--save-session") == 0) {
+    me->plan.save = argument;
+    return 1;
+  }
+  return strcmp(option, "--use-session") == 0 && load_pairs(&me->plan.put, argument);
+}
+
+/* GOT_TOKEN: go on. */
+static int read_command_line(agent_program *me, int argc, char **argv)
+{
+  json_error_t error;
+
+  if (argc < 2 || argv[1][0] == '-') {
+    fputs(usage, stderr);
+    return USAGE;
+  }
+  me->config = json_load_file(argv[1], JSON_REJECT_DUPLICATES, &error);
+  if (me->config == NULL) {
+    fprintf(stderr, "%s, line %d: %s\n", argv[1], error.line, error.text);
+    return FAILED;
+  }
+  me->params = json_deep_copy(json_object_get(me->config, "params"));
+  if (me->params == NULL) {
+    me->params = json_object();
+  }
+  for (int i = 2; i < argc; i++) {
+    if (!read_option(me, argc, argv, &i)) {
+      fputs(usage, stderr);
+      return USAGE;
+    }
+  }
+  return GOT_TOKEN;
+}
+
+static void clear_agent(agent_program *me)
+{
+  if (me->curl != NULL) {
+    curl_easy_cleanup(me->curl);
+  }
+  occ_agent_free(me->agent);
+  occ_lib_free(me->lib);
+  spoil_clear(&me->plan);
+  json_decref(me->params);
+  json_decref(me->config);
+}
+
+int main(int argc, char **argv)
+{
+  agent_program me = { 0 };
+  int status = USAGE;
+
+  if (argc == 3 && strcmp(argv[1], "--new-key") == 0) {
+    return keys_print_new(argv[2]);
+  }
+  if (argc == 3 && strcmp(argv[1], "--public-key") == 0) {
+    return keys_print_public(argv[2]);
+  }
+  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    return FAILED;
+  }
+  status = read_command_line(&me, argc, argv);
+  if (status == GOT_TOKEN) {
+    status = make_agent(&me) == OCC_OK ? run_call(&me) : FAILED;
+  }
+  if (status == GOT_TOKEN && me.repeat) {
+    status = repeat_call(&me);
+  }
+  clear_agent(&me);
+  curl_global_cleanup();
+  return status;
+}

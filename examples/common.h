@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EXAMPLES_COMMON_H
+#define EXAMPLES_COMMON_H
+
+/* Small things that both examples need and every real host has already: a clock, random text,
+ * files, base64url, and application/x-www-form-urlencoded. No protocol here. Texts that are
+ * handed out are freed with free(). */
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t clock_ms(void); /* milliseconds since 1970, as libocc wants its `now` */
+
+char *text_copy(const char *text, size_t len);              /* NULL: no memory */
+char *base64url(const unsigned char *octets, size_t len);   /* NULL: no memory */
+char *random_text(size_t octets);                           /* base64url; NULL: no randomness */
+int write_private_file(const char *path, const char *text); /* mode 0600; 1 or 0 */
+
+/* A form component decoded, NUL-terminated; *decoded_len may be NULL. NULL: a bad escape, or no
+ * memory. */
+char *form_decode(const char *text, size_t len, size_t *decoded_len);
+/* The same the other way round. */
+char *form_encode(const char *text, size_t len);
+/* The first value of that name, decoded; NULL: absent, malformed, or with a zero octet in it. */
+char *form_find(const char *form, size_t len, const char *name);
+/* A whole form as [["name","value"],..] and back; for forms of our own making. NULL: malformed,
+ * not UTF-8, no memory. */
+json_t *form_read(const char *form, size_t len);
+char *form_write(const json_t *pairs);
+
+#endif

@@ -1,0 +1,243 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Builds libocc with its examples, starts token-server on a free port and lets agents ask for tokens:
+# honest ones, and such that try what must not work. Each case ends with one line of verdict; exit code
+# 0 only if all came out as they must. On Debian 12 it installs what is missing and says so.
+# OCC_DEMO_BUILD names another build folder.
+
+set -u
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+build=${OCC_DEMO_BUILD:-$root/build-demo}
+server=
+work=
+bad=0
+
+say() { printf '%s\n' "$*"; }
+
+stop()
+{
+  status=$?
+  trap - EXIT INT TERM
+  if [ -n "$server" ]; then
+    kill "$server" 2>/dev/null
+    wait "$server" 2>/dev/null
+  fi
+  [ -z "$work" ] || rm -rf "$work"
+  exit "$status"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+fail()
+{
+  say "NOT OK: $*"
+  exit 1
+}
+
+# ---- What is needed ------------------------------------------------------------------------------
+
+missing()
+{
+  command -v cc >/dev/null || printf ' gcc libc6-dev'
+  command -v cmake >/dev/null || printf ' cmake'
+  command -v make >/dev/null || command -v ninja >/dev/null || printf ' make'
+  if ! command -v pkg-config >/dev/null; then
+    printf ' pkg-config libjansson-dev libssl-dev libmicrohttpd-dev libcurl4-openssl-dev'
+    return
+  fi
+  pkg-config --exists jansson || printf ' libjansson-dev'
+  pkg-config --exists libcrypto || printf ' libssl-dev'
+  pkg-config --exists libmicrohttpd || printf ' libmicrohttpd-dev'
+  pkg-config --exists libcurl || printf ' libcurl4-openssl-dev'
+}
+
+install_missing()
+{
+  packages=$(missing)
+  [ -n "$packages" ] || return 0
+  command -v apt-get >/dev/null || fail "missing:$packages (no apt-get here: install them yourself)"
+  sudo=
+  [ "$(id -u)" -eq 0 ] || sudo=sudo
+  say "installing what is missing:$packages"
+  # shellcheck disable=SC2086 # a list of words
+  { $sudo apt-get update -qq && $sudo env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends $packages; } >"$work/install.log" 2>&1 ||
+    { tail -n 20 "$work/install.log"; fail "could not install:$packages"; }
+}
+
+build_it()
+{
+  say "building in $build"
+  # shellcheck disable=SC2046 # a list of words
+  { cmake -S "$root" -B "$build" $(command -v ninja >/dev/null && [ ! -e "$build/CMakeCache.txt" ] &&
+      printf '%s' '-G Ninja') -DCMAKE_BUILD_TYPE=Release -DOCC_BUILD_EXAMPLES=ON &&
+    cmake --build "$build" --parallel 2 --target token-server agent; } >"$work/build.log" 2>&1 ||
+    { tail -n 30 "$work/build.log"; fail "the build"; }
+  bin=$build/examples
+}
+
+# ---- Configuration: keys, two clients, a server --------------------------------------------------
+
+new_secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# A real agent gets its assertion from an issuer that knows it. Here the agent holds the issuer's key and plays it.
+make_keys()
+{
+  umask 077
+  for key in attester-1 other-issuer device-1 device-2; do
+    "$bin/agent" --new-key "$key" >"$work/$key.jwk" || fail "no key"
+  done
+  # Under the trusted key's name, but not the trusted key.
+  sed 's/"other-issuer"/"attester-1"/' "$work/other-issuer.jwk" >"$work/wrong.jwk"
+  secret_1=$(new_secret)
+  secret_2=$(new_secret)
+}
+
+client()
+{
+  cat <<EOT
+{ "client_id": "$1", "client_secret": "$2", "insufficient_client_authorization_supported": true,
+  "scope": ["status", "payments", "payments.large", "quick"] }
+EOT
+}
+
+write_server_config()
+{
+  cat >"$work/server.json" <<EOT
+{ "issuer": "http://127.0.0.1:0",
+  "listen": { "address": "127.0.0.1", "port": 0 },
+  "libocc": {
+    "jwt_assertion": { "issuers": { "https://attester.example": {
+      "jwks": { "keys": [ $("$bin/agent" --public-key "$work/attester-1.jwk") ] } } } },
+    "requirements": {
+      "attested": { "type": "jwt_assertion", "issuer": ["https://attester.example"], "expiry": 60 },
+      "attested_quickly": { "type": "jwt_assertion", "issuer": ["https://attester.example"], "expiry": 10 } } },
+  "clients": [ $(client agent-1 "$secret_1"), $(client agent-2 "$secret_2") ],
+  "rules": [
+    { "scope": "payments", "requirement": "attested" },
+    { "scope": "payments.large", "requirement": "attested" },
+    { "scope": "quick", "requirement": "attested_quickly" } ] }
+EOT
+}
+
+# write_agent_config FILE CLIENT SECRET DEVICE-KEY ASSERTION-KEY
+write_agent_config()
+{
+  cat >"$work/$1" <<EOT
+{ "issuer": "$url", "token_url": "$url/token", "client_id": "$2", "client_secret": "$3",
+  "assertion_issuer": "https://attester.example",
+  "keys": { "dpop": $(cat "$work/$4"), "assertion": $(cat "$work/$5") },
+  "params": { "grant_type": "client_credentials" } }
+EOT
+}
+
+start_server()
+{
+  "$bin/token-server" "$work/server.json" >"$work/server.out" 2>"$work/server.log" &
+  server=$!
+  tries=0
+  while ! grep -q '^listening on ' "$work/server.out"; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
+      tail -n 5 "$work/server.log"
+      fail "token-server does not start"
+    fi
+    sleep 0.1
+  done
+  url=$(sed -n 's/^listening on //p' "$work/server.out")
+  say "token-server at $url"
+}
+
+# ---- The cases -----------------------------------------------------------------------------------
+
+# expect TEXT EXIT-CODE LAST-LINE AGENT-ARGUMENTS...
+expect()
+{
+  what=$1 want_code=$2 want_line=$3
+  shift 3
+  say ""
+  say "$what"
+  (cd "$work" && "$bin/agent" "$@") >"$work/agent.out" 2>&1
+  code=$?
+  cat "$work/agent.out"
+  line=$(tail -n 1 "$work/agent.out")
+  if [ "$code" -eq "$want_code" ] && [ "$line" = "$want_line" ]; then
+    say "ok: $what"
+  else
+    say "NOT OK: $what (wanted exit code $want_code and \"$want_line\", got $code)"
+    bad=$((bad + 1))
+  fi
+}
+
+# The same for messages: how often a line stands in what the last agent printed.
+expect_times()
+{
+  if [ "$(grep -c -e "$1" "$work/agent.out")" -ne "$2" ]; then
+    say "NOT OK: \"$1\" should be there $2 times"
+    bad=$((bad + 1))
+  fi
+}
+
+again='refused: insufficient_client_authorization' # a new challenge, as for any request without a session
+
+run_cases()
+{
+  expect 'granted at once' 0 'token: DPoP, scope status' agent-1.json --param scope=status
+  expect_times 'insufficient_client_authorization' 0
+  expect 'challenged and granted' 0 'token: DPoP, scope payments' agent-1.json --param scope=payments
+  expect_times '<- 403 insufficient_client_authorization: jwt_assertion' 1
+  expect 'wrong evidence refused' 1 'refused: unauthorized_client' liar.json --param scope=payments
+  expect 'session replayed: refused' 1 "$again" agent-1.json --param scope=payments --repeat
+  expect_times '^token: DPoP' 1
+  expect 'scope raised after the challenge: refused' 1 "$again" \
+    agent-1.json --param scope=payments --change scope=payments.large
+  expect 'session expired: refused' 1 "$again" agent-1.json --param scope=quick --wait 11
+  expect 'a session is stolen before its client uses it' 0 'saved: session and evidence, not sent' \
+    agent-1.json --param scope=payments --save-session "$work/stolen.json"
+  expect "another client's session: refused" 1 "$again" \
+    agent-2.json --param scope=payments --use-session "$work/stolen.json"
+  expect "another client's session, with its device key too: refused" 1 "$again" \
+    agent-2-key-1.json --param scope=payments --use-session "$work/stolen.json"
+  expect 'the session from another device: refused' 1 "$again" \
+    agent-1-key-2.json --param scope=payments --use-session "$work/stolen.json"
+  expect 'the session still serves its own client' 0 'token: DPoP, scope payments' \
+    agent-1.json --param scope=payments --use-session "$work/stolen.json"
+}
+
+stop_server()
+{
+  kill "$server"
+  wait "$server"
+  code=$?
+  server=
+  if [ "$code" -eq 0 ]; then
+    say "ok: token-server ended on SIGTERM"
+  else
+    say "NOT OK: token-server ended with $code"
+    bad=$((bad + 1))
+  fi
+}
+
+work=$(mktemp -d) || exit 1
+no_proxy=127.0.0.1
+export no_proxy
+install_missing
+build_it
+make_keys
+write_server_config
+start_server
+write_agent_config agent-1.json agent-1 "$secret_1" device-1.jwk attester-1.jwk
+write_agent_config agent-2.json agent-2 "$secret_2" device-2.jwk attester-1.jwk
+write_agent_config agent-2-key-1.json agent-2 "$secret_2" device-1.jwk attester-1.jwk
+write_agent_config agent-1-key-2.json agent-1 "$secret_1" device-2.jwk attester-1.jwk
+write_agent_config liar.json agent-1 "$secret_1" device-1.jwk wrong.jwk
+run_cases
+say ""
+stop_server
+if [ "$bad" -ne 0 ]; then
+  fail "$bad of the checks; the server's log:
+$(tail -n 40 "$work/server.log")"
+fi
+say "all as it must be"

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EXAMPLES_HTTP_H
+#define EXAMPLES_HTTP_H
+
+#include <curl/curl.h>
+#include <stddef.h>
+
+/* What came back. status 0: nothing did. headers: the lines as received, without the status
+ * line. */
+typedef struct http_answer {
+  int status;
+  char *headers;
+  size_t headers_len;
+  char *body; /* NUL-terminated */
+  size_t len;
+} http_answer;
+
+/* A handle for one client: its id and secret become HTTP Basic credentials. NULL: failed. */
+CURL *http_open(const char *client_id, const char *client_secret);
+/* Posts a form. Fills answer, which the caller clears; a failure is an answer with status 0 and
+ * a line on stderr. */
+void http_post(CURL *curl, const char *url, struct curl_slist *headers, const char *body,
+               size_t len, http_answer *answer);
+void http_answer_clear(http_answer *answer);
+
+#endif

@@ -1,0 +1,177 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# selftest.sh: each check goes red when what it guards is broken. A small tree is made that passes all of them; then one
+# thing after another is spoilt in it, and the row that must notice is named beside it.
+
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/tap.sh"
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+licence='/* SPDX-License-Identifier: MIT */'
+
+# tree: the small tree, fresh, in $work/tree.
+tree() {
+  rm -rf "$work/tree"
+  mkdir -p "$work/tree/include/occ" "$work/tree/src/base" "$work/tree/src/wire" "$work/tree/src/stores" \
+    "$work/tree/tests/checks" "$work/tree/tests/unit/base" "$work/tree/tests/fuzz/corpus/form" "$work/tree/examples"
+  cd "$work/tree" || exit 1
+  printf '%s\n#ifndef OCC_BASE_H\n#define OCC_BASE_H\n\n#include <stddef.h>\n\n#ifdef __cplusplus\nextern "C" {\n#endif\n\n%s\n\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n' \
+    "$licence" '#define OCC_API __attribute__((visibility("default")))
+OCC_API int occ_one(void);' >include/occ/base.h
+  printf '%s\n#include "occ/base.h"\n\nint occ_one(void)\n{\n  return 1; /* free(x), "time(0)" */\n}\n' "$licence" >src/base/mem.c
+  printf '%s\n#include "base/mem.h"\n' "$licence" >src/wire/form.h
+  printf '%s\n#include "base/mem.h"\n' "$licence" >src/stores/memory.h
+  printf '%s\n#include "occ/base.h"\n' "$licence" >src/base/mem.h
+  printf '%s\n#include <curl/curl.h>\n\n#include "occ/base.h"\n' "$licence" >examples/agent.c
+  printf '%s\nstatic void test_one__is_one(void **state)\n{\n  assert_int_equal(occ_one(), 1);\n}\n' "$licence" \
+    >tests/unit/base/test_mem.c
+  printf '%s\nint LLVMFuzzerTestOneInput(void);\n' "$licence" >tests/fuzz/fuzz_form.c
+  echo a >tests/fuzz/corpus/form/a
+  echo 'sh tests/checks/layers.sh' >tests/run.sh
+  echo 'exit 0' >tests/checks/layers.sh
+  echo 'occ_room(base mem) include/occ/base.h' >CMakeLists.txt
+  printf 'occ_test(unit unit/base/test_mem.c)\nocc_fuzz(form)\n' >tests/CMakeLists.txt
+  echo occ_one >exports.txt
+}
+
+# green CHECK ARGUMENT...: everything passes.
+green() {
+  check=$1
+  shift
+  report "$check passes on the small tree" "$(sh "$here/$check.sh" "$@" 2>&1 | grep '^not ok'
+    sh "$here/$check.sh" "$@" 2>&1 | grep -q '^ok' || echo 'no result')"
+}
+
+# red CHECK ROW ARGUMENT...: the row whose name holds ROW fails, and the script with it. Makes the tree anew after that.
+red() {
+  check=$1
+  row=$2
+  shift 2
+  said=$(sh "$here/$check.sh" "$@" 2>/dev/null) && said="$said
+exit status 0"
+  report "$check notices: $row" "$(
+    echo "$said" | grep -q 'exit status 0' && echo 'exit status 0'
+    echo "$said" | grep '^not ok' | grep -qF -- "$row" || echo "$said")"
+  tree
+}
+
+# library: libone.so and libone.a from src/base/mem.c.
+library() {
+  cc -fPIC -Iinclude -c -o mem.o src/base/mem.c && cc -shared -o libone.so mem.o && rm -f libone.a &&
+    ar rc libone.a mem.o
+}
+
+tree
+green layers .
+echo '#include "wire/form.h"' >>src/base/mem.c
+red layers 'include rules of src/base' .
+echo '#include <jansson.h>' >>src/stores/memory.h
+red layers 'include rules of src/stores' .
+echo '#include "../wire/form.h"' >>src/base/mem.h
+red layers 'include rules of src/base' .
+echo '#include <time.h>' >>src/wire/form.h
+red layers 'include rules of src/wire' .
+echo '#  include <openssl/evp.h>' >>include/occ/base.h
+red layers 'include rules of the public headers' .
+echo '#include "base/mem.h"' >>examples/agent.c
+red layers 'examples include no header of src' .
+mkdir src/attic
+red layers 'every folder of src is a room' .
+
+green banned .
+# name of the row, then a call that it must notice
+while IFS='|' read -r row call; do
+  printf 'void f(void)\n{\n  %s;\n}\n' "$call" >>src/wire/form.h
+  red banned "$row" .
+done <<'LIST'
+heap only through occ_mem|p = malloc(3)
+heap only through occ_mem|free (p)
+no clock|t = time(NULL)
+no sleeping|nanosleep(&t, NULL)
+no environment, no files|getenv("HOME")
+no process-wide settings|setlocale(0, "")
+no abort|abort()
+no printing|printf("x")
+no unbounded|strcpy(a, b)
+no unbounded|sprintf(a, b)
+no unbounded|atoi(a)
+no unbounded|strtok(a, b)
+no unbounded|strcat(a, b)
+no weak randomness|rand()
+no threads|pthread_create(&t, 0, f, 0)
+LIST
+
+green sources .
+echo "$licence" >src/base/arena.c
+red sources 'every file of src' .
+echo "$licence" >include/occ/store.h
+red sources 'every public header' .
+echo "$licence" >tests/unit/base/test_arena.c
+red sources 'every test is in' .
+echo "$licence" >tests/fuzz/fuzz_jws.c
+red sources 'every test is in' .
+rm tests/fuzz/corpus/form/a
+red sources 'every fuzz target has a corpus' .
+echo >tests/checks/new.sh
+red sources 'every check is run' .
+sed -i 1d src/base/mem.c
+red sources 'every C file begins' .
+sed -i s/assert_/ignore_/ tests/unit/base/test_mem.c
+red sources 'every test function holds an assertion' .
+
+green words .
+printf 'see /%s/main\n' work >README.md
+red words 'no paths of a machine' .
+printf 'written by C%s\n' laude >README.md
+red words 'no names of tools' .
+printf '/* TO%s: later */\n' DO >>src/wire/form.h
+red words 'nothing left for later' .
+printf 'see ../%s/design.md\n' shared >README.md
+red words 'nothing points out' .
+
+cp "$here/../../.clang-format" "$work/"
+green format .
+printf 'int  f( void ) {return 1;}\n' >>src/base/mem.c
+red format 'format of src' .
+
+green headers cc include/occ
+echo 'extern undeclared f;' >>include/occ/base.h
+red headers base.h cc include/occ
+sed -i '/^#ifndef OCC/d; /^#define OCC_BASE/d' include/occ/base.h
+echo 'struct twice { int x; };' >>include/occ/base.h
+red headers base.h cc include/occ
+echo 'int class;' >>include/occ/base.h
+red headers base.h cc include/occ
+yes '' | head -n 400 >>include/occ/base.h
+red headers base.h cc include/occ
+sed -i 's/^extern "C" {/namespace x {/' include/occ/base.h
+red headers base.h cc include/occ
+sed -i 's/stddef/stdlib/' include/occ/base.h
+red headers base.h cc include/occ
+
+library
+green exports libone.so include/occ exports.txt
+green names libone.a
+echo occ_two >>exports.txt
+library
+red exports 'every name of exports.txt is exported' libone.so include/occ exports.txt
+echo 'int occ_two(void) { return 2; }' >>src/base/mem.c
+library
+red exports 'every exported name is in exports.txt' libone.so include/occ exports.txt
+echo 'int occ__two(void) { return 2; }' >>src/base/mem.c
+library
+red exports 'only occ_ names' libone.so include/occ exports.txt
+library
+echo 'OCC_API int occ_two(void);' >>include/occ/base.h
+red exports 'exports.txt holds what the headers declare' libone.so include/occ exports.txt
+red exports 'something is exported' nothing.so include/occ exports.txt
+echo 'int helper(void) { return 2; }' >>src/base/mem.c
+library
+red names 'every name begins with occ_' libone.a
+library
+cp mem.o other.o
+ar rc libone.a other.o
+red names 'no name is defined twice' libone.a
+red names 'the library defines something' nothing.a
+cd / || exit 1
+finish

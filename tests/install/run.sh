@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# run.sh BUILD: installs what lies in the build folder BUILD into the prefix that it was configured with, and builds one
+# program against it in the four ways a host has: pkg-config and find_package, shared and static. Prints TAP.
+
+build=${1:?build folder}
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../checks/tap.sh"
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cc=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
+prefix=$(sed -n 's/^CMAKE_INSTALL_PREFIX:[A-Z]*=//p' "$build/CMakeCache.txt")
+libdir=$prefix/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' "$build/CMakeCache.txt")
+version=$(sed -n 's/^CMAKE_PROJECT_VERSION:[A-Z]*=//p' "$build/CMakeCache.txt")
+export PKG_CONFIG_PATH="$libdir/pkgconfig"
+rm -rf "$prefix"
+
+# try COMMAND...: its output, and a word if it failed.
+try() {
+  "$@" >"$work/out" 2>&1 || {
+    cat "$work/out"
+    echo "failed: $*"
+  }
+}
+
+# runs PROGRAM: it says the version, needs libocc.so or not as it should (shared, static).
+runs() {
+  said=$(LD_LIBRARY_PATH=$libdir "$1" 2>&1)
+  [ "$said" = "$version" ] || echo "$1 said: $said, not $version"
+  if readelf -d "$1" | grep -q 'NEEDED.*libocc\.so'; then
+    [ "$2" = shared ] || echo "$1 needs libocc.so"
+  else
+    [ "$2" = static ] || echo "$1 does not need libocc.so"
+  fi
+}
+
+report 'install' "$(try cmake --install "$build")"
+report 'pkg-config knows the version' "$(
+  [ "$(pkg-config --modversion libocc 2>&1)" = "$version" ] || pkg-config --modversion libocc 2>&1)"
+
+# shellcheck disable=SC2046 # pkg-config prints words
+report 'pkg-config, shared' "$(
+  try "$cc" -o "$work/shared" "$here/host.c" $(pkg-config --cflags --libs libocc) && runs "$work/shared" shared)"
+# shellcheck disable=SC2046
+report 'pkg-config, static' "$(
+  try "$cc" -o "$work/static" "$here/host.c" \
+    $(pkg-config --static --cflags --libs libocc | sed 's/-locc/-l:libocc.a/') && runs "$work/static" static)"
+
+for kind in shared static; do
+  target=occ::occ
+  [ $kind = static ] && target=occ::occ_static
+  report "find_package, $kind" "$(
+    try cmake -S "$here" -B "$work/cmake-$kind" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
+      -DHOST_LINKS=$target &&
+      try cmake --build "$work/cmake-$kind" && runs "$work/cmake-$kind/host" $kind)"
+done
+
+report 'every public header is installed' "$(
+  for header in "$here"/../../include/occ/*.h; do
+    [ -f "$prefix/include/occ/$(basename "$header")" ] || echo "$header"
+  done)"
+report 'the shared library has its soname' "$(
+  readelf -d "$libdir/libocc.so" | grep -q "SONAME.*libocc\.so\.${version%.*}\]" || readelf -d "$libdir/libocc.so")"
+finish
