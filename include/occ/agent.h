@@ -17,7 +17,7 @@ extern "C" {
 
 /** A token response that was read. Immutable; any thread. */
 typedef struct occ_challenge occ_challenge;
-/** Issuer, token URL, client id, keys, credentials, budget. Immutable once a call is made, then
+/** Issuer, token URL, client id, keys, budget. Immutable once a call is made, then
  * any thread. */
 typedef struct occ_agent occ_agent;
 /** One token request with its rounds. One thread at a time. */
@@ -143,21 +143,6 @@ OCC_API int occ_agent_new(occ_agent **out, occ_lib *lib, const char *options,
  */
 OCC_API int occ_agent_add_key(occ_agent *agent, const char *use, const char *jwk, size_t len);
 
-/**
- * Gives it a credential that others have issued.
- *
- * @param[in] agent  without calls yet
- * @param[in] kind   "client_attestation" or "dc+sd-jwt", as far as this version has a solver for it
- * @param[in] text   copied
- * @param[in] len    of text
- * @return OCC_OK
- * @return OCC_ERR_ARGUMENT: nothing would use it
- * @return OCC_ERR_STATE: a call was made
- * @return OCC_ERR_SYNTAX: no such credential
- * @return OCC_ERR_MEMORY
- */
-OCC_API int occ_agent_add_credential(occ_agent *agent, const char *kind, const char *text,
-                                     size_t len);
 
 /**
  * Drops the caller's hold. Calls that were made keep the agent alive.

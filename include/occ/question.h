@@ -67,9 +67,10 @@ typedef enum occ_ask {
  */
 struct occ_question {
   occ_ask kind;
-  occ_ticket ticket;     /**< to answer with; 0 with WAIT */
-  occ_time deadline;     /**< still open then: the txn fails closed */
-  const char *client_id; /**< CHECK DECIDE CLIENT VERIFY; ONCE KEEP: or a sender key's thumbprint */
+  occ_ticket ticket;       /**< to answer with; 0 with WAIT */
+  occ_time deadline;       /**< still open then: the txn fails closed */
+  const char *client_id;   /**< CHECK DECIDE CLIENT VERIFY; ONCE KEEP: if it is authenticated,
+                          * else a sender key's thumbprint */
   const char *requirement; /**< VERIFY COVER SOLVE: its name in the configuration */
   const char *type;        /**< VERIFY KEYS SOLVE */
   const char *wanted;      /**< VERIFY SOLVE: the requirement object as sent, JSON */

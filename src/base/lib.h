@@ -12,6 +12,8 @@ typedef struct occ_workspace occ_workspace; /* jose/workspace.h */
 const occ_mem *occ__lib_mem(const occ_lib *lib);
 /* OCC_OK, or OCC_ERR_CRYPTO when the source of randomness failed. */
 int occ__lib_random(occ_lib *lib, void *out, size_t len);
+/* An option of a type weakens something: told by an event when the server is made. what: a static text. */
+void occ__lib_tell_weakened(occ_lib *lib, const char *what);
 occ_ticket occ__lib_ticket(occ_lib *lib); /* never 0, never twice */
 void occ__lib_hold(occ_lib *lib);
 void occ__lib_drop(occ_lib *lib);

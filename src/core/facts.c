@@ -86,9 +86,9 @@ const char *occ_txn_reason(const occ_txn *txn)
 static int is_secret(const occ_txn *txn, const char *name)
 {
   static const char *const secret[] = {
-    "client_secret", "client_assertion", "code",          "code_verifier", "refresh_token",
-    "assertion",     "subject_token",    "actor_token",   "device_code",   "password",
-    "auth_req_id",   "ticket",           "claim_token",   "vp_token",      "pct",
+    "client_secret", "client_assertion", "code",          "code_verifier",   "refresh_token",
+    "assertion",     "subject_token",    "actor_token",   "device_code",     "password",
+    "auth_req_id",   "ticket",           "claim_token",   "vp_token",        "pct",
     "rpt",           "user_code",        "id_token_hint", "login_hint_token"
   };
 
@@ -132,25 +132,11 @@ static int put_text(json_t *object, const char *name, const char *text)
   return text == NULL || put(object, name, json_string(text));
 }
 
-/* A name that is no UTF-8 cannot be a member's, but must not take the facts from the policy either. */
-static int put_nameless(occ_txn *txn, json_t *request, const occ_param *param)
-{
-  const occ_span text = occ__span(param->value, param->value_len);
-  json_t *name = digest_text(txn, occ__span(param->name, param->name_len));
-  int good = name != NULL && put(request, json_string_value(name), digest_text(txn, text));
-
-  json_decref(name);
-  return good;
-}
-
 static int put_param(occ_txn *txn, json_t *request, const occ_param *param)
 {
   const occ_span text = occ__span(param->value, param->value_len);
   json_t *value, *list;
 
-  if (!occ__json_is_utf8(occ__span(param->name, param->name_len))) {
-    return put_nameless(txn, request, param);
-  }
   if (strcmp(param->name, "authorization_details") == 0 && txn->details != NULL) {
     return put(request, param->name, json_incref(txn->details));
   }
@@ -296,6 +282,9 @@ static json_t *evidence_facts(const occ_txn *txn)
       good = occ__json_read_object(&facts, occ__span_text(txn->evidence.facts),
                                    &occ__json_answer) == OCC_OK &&
              put(evidence, "facts", facts);
+      if (good) { /* the handle, which is nobody's fact */
+        (void)json_object_del(facts, "nonce");
+      }
     }
   }
   if (!good) {

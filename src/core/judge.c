@@ -96,11 +96,11 @@ static occ_step judge(occ_txn *txn)
 }
 
 /* {"parameter":"value"} of all carriers, for the host that verifies itself. */
-static const char *carried(occ_txn *txn, size_t *len)
+static int carried(occ_txn *txn, const char **text, size_t *len)
 {
   const occ_kind *kind = txn->evidence.requirement->kind;
-  const char *text = NULL;
   occ_buf out;
+  int rc;
 
   occ__buf_init(&out, occ__lib_mem(txn->lib), OCC__MAX_ANSWER * 2);
   occ__json_open(&out, '{');
@@ -119,22 +119,25 @@ static const char *carried(occ_txn *txn, size_t *len)
     }
   }
   occ__json_close(&out, '}');
-  if (out.rc == OCC_OK) {
-    text = occ__txn_text(txn, out.base, out.len);
+  rc = out.rc;
+  if (rc == OCC_OK) {
+    *text = occ__txn_text(txn, out.base, out.len);
     *len = out.len;
+    rc = *text == NULL ? txn->arena.rc : OCC_OK;
   }
   occ__buf_clear(&out);
-  return text;
+  return rc;
 }
 
 static occ_step ask_host(occ_txn *txn)
 {
   size_t len = 0;
-  const char *data = carried(txn, &len);
+  const char *data = NULL;
   occ_question *q;
+  int rc = carried(txn, &data, &len);
 
-  if (data == NULL) {
-    return occ__txn_fail_status(txn, OCC_ERR_MEMORY);
+  if (rc != OCC_OK) {
+    return occ__txn_fail_status(txn, rc);
   }
   q = occ__question_open(txn, OCC_ASK_VERIFY);
   q->requirement = txn->evidence.about.requirement;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* occ_lib: what one process lends to the library. Memory, randomness, tickets, the event sink, and the pool of
- * workspaces, whose lock is one of the two on a request's way. Every object made in a lib holds it, so that the host may
+ * workspaces, whose lock is one of three on a request's way (the key ring and the store have the others). Every object made in a lib holds it, so that the host may
  * let go in any order. After fork() a child may go on with the lib as long as no other thread was inside the library at
  * that moment: tickets name questions within one process, and OpenSSL's random generator notices the fork by itself.
  * Must never read a clock, touch a process-wide allocator, or print. */
@@ -150,6 +150,13 @@ int occ__lib_random(occ_lib *lib, void *out, size_t len)
     return OCC_ERR_CRYPTO;
   }
   return OCC_OK;
+}
+
+void occ__lib_tell_weakened(occ_lib *lib, const char *what)
+{
+  const occ_event event = { .id = OCC__EVENT_OPTION_WEAKENED, .detail = what };
+
+  occ__lib_emit(lib, &event);
 }
 
 occ_ticket occ__lib_ticket(occ_lib *lib)

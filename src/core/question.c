@@ -37,12 +37,13 @@ occ_question *occ__question_open(occ_txn *txn, occ_ask kind)
   return &asking->q;
 }
 
-/* ONCE and KEEP name who fills the store: the client, else a sender key. */
+/* ONCE and KEEP name who fills the store: the authenticated client, else a sender key. By a name that is only claimed,
+ * anybody could fill the space of the client that has it. */
 static void name_the_client(occ_txn *txn)
 {
   occ_question *q = &txn->asking.q;
 
-  if (q->client_id != NULL || (q->kind != OCC_ASK_ONCE && q->kind != OCC_ASK_KEEP)) {
+  if (txn->authenticated || (q->kind != OCC_ASK_ONCE && q->kind != OCC_ASK_KEEP)) {
     return;
   }
   for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED; kind++) {
@@ -79,7 +80,8 @@ int occ__question_offer(occ_txn *txn)
   int rc;
 
   name_the_client(txn);
-  if (!asking->kept) {
+  if (!asking->told) { /* once, however often it is looked at */
+    asking->told = 1;
     occ__txn_emit(txn, OCC__EVENT_ASKED, 0, asking->q.requirement,
                   occ__question_name(asking->q.kind));
   }

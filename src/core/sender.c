@@ -127,7 +127,8 @@ static int check_time(occ_txn *txn, const json_t *claims)
   } else if (iat < txn->now - OCC__DPOP_BACK_MS || iat > txn->now + OCC__DPOP_AHEAD_MS) {
     return OCC__REASON_DPOP_TIME;
   } else {
-    txn->proof.issued = iat - OCC__DPOP_AHEAD_MS;
+    /* One more: a use in the very millisecond in which a store is made may have come before it. */
+    txn->proof.issued = iat - OCC__DPOP_AHEAD_MS - 1;
   }
   /* exp and nbf are no claims of a proof, but count where they are. */
   return occ__jwt_check_lifetime(claims, txn->now, 0);

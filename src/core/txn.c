@@ -437,18 +437,20 @@ static int begin_run(occ_txn *txn, occ_time now)
 /* The open question: answered already, answered now by its answerer, or still open (OCC__ASKED). */
 static occ_step answer_step(occ_txn *txn)
 {
-  int rc = txn->status; /* not OCC_OK where a getter had no memory for the question */
+  occ_step step = OCC__ASKED;
 
-  if (rc == OCC_OK && !txn->asking.answered) {
-    rc = occ__question_offer(txn);
+  while (step == OCC__ASKED) { /* again where a question stood behind a FETCH */
+    int rc = txn->status;      /* not OCC_OK where a getter had no memory for the question */
+
+    if (rc == OCC_OK && !txn->asking.answered) {
+      rc = occ__question_offer(txn);
+    }
+    if (rc == OCC_PENDING) {
+      return OCC__ASKED;
+    }
+    step = rc == OCC_OK && txn->status == OCC_OK ? occ__question_close(txn) : OCC__FAULT;
   }
-  if (rc == OCC_OK) {
-    rc = txn->status; /* the same, inside the answerer */
-  }
-  if (rc == OCC_PENDING) {
-    return OCC__ASKED;
-  }
-  return rc == OCC_OK ? occ__question_close(txn) : OCC__FAULT;
+  return step;
 }
 
 /* With what a run begins. */

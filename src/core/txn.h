@@ -67,7 +67,7 @@ const char *occ__states_step_name(occ_step step);
 typedef struct occ_asking {
   occ_question q;
   occ_question wait; /* what the host sees while an answerer keeps q */
-  int open, kept, answered;
+  int open, told, kept, answered;
   occ_step step;    /* of the answer */
   const void *data; /* of the answer; in the arena */
   size_t len;

@@ -40,6 +40,9 @@ static int read_options(options *self, const char *text)
     rc = OCC_ERR_SYNTAX;
   }
   self->any_key = json_is_true(any_key);
+  if (rc == OCC_OK && self->any_key) {
+    occ__lib_tell_weakened(self->lib, "dpop_proof.any_key");
+  }
   json_decref(json);
   return rc;
 }

@@ -55,6 +55,9 @@ static int read_options(options *self, json_t *json)
       }
     } else if (strcmp(key, "self_issued") == 0 && json_is_boolean(value)) {
       self->self_issued = json_is_true(value);
+      if (self->self_issued) {
+        occ__lib_tell_weakened(self->lib, "jwt_assertion.self_issued");
+      }
     } else if (strcmp(key, "issuers") == 0) {
       int rc = occ__issuers_read(&self->issuers, self->lib, value);
       if (rc != OCC_OK) {
@@ -90,7 +93,7 @@ static int open_type(void **out, occ_lib *lib, const char *text)
     return OCC_ERR_MEMORY;
   }
   self->lib = lib;
-  self->algs = OCC__ALGS_DEFAULT;
+  self->algs = OCC__ALGS_ASSERTION;
   memcpy(self->typ, DEFAULT_TYP, sizeof(DEFAULT_TYP));
   if (text != NULL) {
     rc = occ__json_read_object(&json, occ__span_text(text), &occ__json_config);

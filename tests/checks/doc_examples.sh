@@ -1,13 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# doc_examples.sh ROOT [COMPILER]: the C examples of README.md and docs/*.md compile against the public headers. Looked at
-# are the ```c blocks behind a line that is exactly one of
-#
-#   <!-- compile -->       a translation unit of its own
-#   <!-- compile more -->  goes on where the example before it, in the same file, ended
-#
-# occ/occ.h, stdio.h and string.h are included for all. Functions that only an example's reader has are declared in it.
-# Every other ```c block is an error: an example that nobody compiles is wrong sooner or later.
+# doc_examples.sh ROOT [COMPILER]: the C examples of README.md and docs/*.md compile against the public headers: each ```c
+# block behind the line "<!-- compile -->" is a translation unit of its own, with occ/occ.h, stdio.h and string.h included.
+# Functions that only an example's reader has are declared in it. A ```c block without that line is an error, for an example
+# that nobody compiles is wrong sooner or later.
 
 root=${1:?root of the source tree}
 cc=${2:-cc}
@@ -17,27 +13,24 @@ cd "$root" || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-# cut FILE: writes $work/N.c for each unit, with #line so that messages name the page, and prints what is wrong.
+# cut_out PAGE: writes $work/N.c for each example, with #line so that messages name the page; prints what is wrong.
 cut_out() {
   rm -f "$work"/*.c
   awk -v work="$work" -v page="$1" '
-    /^<!-- compile -->$/ { unit++; mark = NR; next }
-    /^<!-- compile more -->$/ { if (!unit) print page ":" NR ": nothing to go on with"; else mark = NR; next }
-    /^```c$/ {
-      if (mark != NR - 1 || !unit) { print page ":" NR ": a C block that is not compiled"; next }
-      out = sprintf("%s/%03d.c", work, unit)
-      if (!(out in begun)) {
-        print "#include \"occ/occ.h\"\n#include <stdio.h>\n#include <string.h>" >out
-        begun[out] = 1
-      }
-      print "#line " NR + 1 " \"" page "\"" >out
+    function missed() { if (mark) print page ":" mark ": no C block behind this mark"; mark = 0 }
+    /^<!-- compile -->$/ { missed(); mark = NR; next }
+    /^```c$/ && mark == NR - 1 {
+      out = sprintf("%s/%03d.c", work, ++unit)
+      print "#include \"occ/occ.h\"\n#include <stdio.h>\n#include <string.h>\n#line " NR + 1 " \"" page "\"" >out
       inside = 1
       mark = 0
       next
     }
+    /^```c$/ { print page ":" NR ": a C block that is not compiled" }
     /^```/ { inside = 0 }
     inside { print >out; next }
-    mark && NR > mark { print page ":" mark ": no C block behind this mark"; mark = 0 }
+    { missed() }
+    END { missed() }
   ' "$1"
 }
 
@@ -54,7 +47,9 @@ for page in README.md docs/*.md; do
 }$(printf '%s\n' "$said" | head -n 12)"
   done
   total=$((total + count))
-  [ "$count" = 0 ] && [ -z "$wrong" ] || report "C examples of $page ($count)" "$wrong"
+  if [ "$count" -gt 0 ] || [ -n "$wrong" ]; then
+    report "C examples of $page ($count)" "$wrong"
+  fi
 done
 report 'there are examples' "$([ "$total" -gt 0 ] || echo 'none in README.md and docs/')"
 finish

@@ -129,6 +129,45 @@ red words 'nothing left for later' .
 printf 'see ../%s/design.md\n' shared >README.md
 red words 'nothing points out' .
 
+# pages: two pages and what they speak of, put into the small tree.
+pages() {
+  mkdir -p docs src/core
+  echo "$licence" >include/occ/occ.h
+  printf '# A\n\n## B c\n\n[docs](docs/errors.md), [here](#b-c)\n\n<!-- compile -->\n```c\nint f(void);\n```\n' >README.md
+  printf '`OCC_OK` `session_used` `granted`\n' >docs/errors.md
+  printf '  X(SESSION_USED, "session_used", OCC__NO_ERROR)\n' >src/base/status.h
+  printf '  X(GRANTED, "granted")\n' >src/core/lib.h
+  printf '  OCC_OK = 0,\n' >>include/occ/base.h
+}
+
+pages
+green doc_examples .
+green links .
+sed -i 's/int f/int f g/' README.md
+red doc_examples 'C examples of README.md' .
+pages
+sed -i /compile/d README.md
+red doc_examples 'C examples of README.md' .
+pages
+sed -i s/^int// README.md
+red doc_examples 'C examples of README.md' .
+pages
+rm README.md
+red doc_examples 'there are examples' .
+# name of the row, the file, what is replaced in it and by what
+while IFS='|' read -r row file from to; do
+  pages
+  sed -i "s/$from/$to/" "$file"
+  red links "$row" .
+done <<'LIST'
+relative links|README.md|errors.md|error.md
+relative links|README.md|#b-c|#b-d
+every reason|src/base/status.h|session_used|session_spent
+every event|src/core/lib.h|granted|refused
+every status|include/occ/base.h|OCC_OK|OCC_PENDING
+every reason|src/base/status.h|X(|Y(
+LIST
+
 cp "$here/../../.clang-format" "$work/"
 green format .
 printf 'int  f( void ) {return 1;}\n' >>src/base/mem.c

@@ -55,7 +55,7 @@ async function play(answers, { keys = algorithms.ES256, args = [], params = {}, 
       assert.ok(answers.length >= requests.length, 'a request more than there should be');
       await isProper(request, requests);
       const answer = await answers[requests.length - 1](request, requests);
-      response.writeHead(answer.status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...answer.headers });
+      response.writeHead(answer.status, { 'Content-Type': 'application/json', ...answer.headers });
       response.end(JSON.stringify(answer.body));
     } catch (error) {
       errors.push(error);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// DPoP by a stock client: oauth4webapi's own handle puts the last DPoP-Nonce that it saw into every later proof, whatever
-// that nonce was for, and must get along with all three nonce modes and with sessions that are nonces (dpop_proof).
-// Proofs as oauth4webapi would not make them come from jose. Last, many follow-ups at once.
+// DPoP by a stock client: oauth4webapi's own handle puts the last DPoP-Nonce that it saw into every later proof,
+// whatever that nonce was for, and must get along with all three nonce modes and with sessions that are nonces
+// (dpop_proof). Proofs as oauth4webapi would not make them come from jose. Also many follow-ups at once.
 
 import assert from 'node:assert/strict';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { CLIENT, OTHER_CLIENT, startServer } from './server.mjs';
-import { JWT_FORMAT, Stock, assertion, isChallenge, isRefused, isToken, post, proof } from './stock.mjs';
+import { keys } from './keys.mjs';
+import { CLIENT, OTHER_CLIENT, SECRET, SUBJECT_TOKEN, startServer } from './server.mjs';
+import {
+  ACCESS_TOKEN, EXCHANGE, JWT_FORMAT, Stock, assertion, isChallenge, isRefused, isToken, post, proof,
+} from './stock.mjs';
 import { test } from './tap.mjs';
 
 // All started now: what only a store older than 31 s can show comes last.
@@ -24,8 +27,8 @@ const status = { scope: 'status' };
 const isDevice = { type: 'dpop_proof' };
 
 // The follow-up to dpop_proof is the same request with the session: the evidence is the proof.
-function prove(stock, params, challenge) {
-  return stock.ask({ ...params, challenge_session: challenge.body.challenge_session });
+function prove(stock, params, challenge, grant) {
+  return stock.ask({ ...params, challenge_session: challenge.body.challenge_session }, grant);
 }
 
 // ---- The modes --------------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ function inMode(mode, find) {
     isToken(await stock.answer(payments, isChallenge(await stock.ask(payments))), { type: 'dpop' });
   });
 
-  test(`mode ${mode}, dpop_proof: two challenges at once overwrite each other's nonce, and both are granted`, async () => {
+  test(`mode ${mode}, dpop_proof: two challenges at once overwrite each other's nonce; both granted`, async () => {
     const stock = await make();
     await stock.ask(status);
     const [first, second] = await Promise.all([stock.ask(device), stock.ask(device)]);
@@ -165,6 +168,15 @@ function inMode(mode, find) {
     const both = { scope: 'both' };
     const second = isChallenge(await stock.answer(both, isChallenge(await stock.ask(both))), isDevice);
     isToken(await prove(stock, both, second), { type: 'dpop', scope: 'both' });
+  });
+
+  test(`mode ${mode}: two rounds for a token exchange`, async () => {
+    const stock = await make();
+    const params = { subject_token: SUBJECT_TOKEN, subject_token_type: ACCESS_TOKEN, scope: 'both' };
+    const first = isChallenge(await stock.ask(params, EXCHANGE));
+    const second = isChallenge(await stock.answer(params, first, { grant: EXCHANGE }), isDevice);
+    const answer = isToken(await prove(stock, params, second, EXCHANGE), { type: 'dpop', scope: 'both' });
+    assert.equal(answer.token.issued_token_type, ACCESS_TOKEN);
   });
 }
 
@@ -212,7 +224,8 @@ test('N-DPOP-11, -13: a proof by jose is taken, and each answer has exactly one 
   const htu = `${require.tokenUrl.replace('http:', 'HTTP:')}?a=b#c`;
   isOne(await askWith(require, [await proof({ ...base, claims: { htu } })]), 200, undefined);
   isOne(await askWith(require, [await proof({ ...base, header: { typ: 'DPoP+JWT' } })]), 200, undefined);
-  isOne(await askWith(require, [await proof({ ...base, claims: { more: { things: [] } }, header: { kid: 'x' } })]), 200);
+  const more = { claims: { things: { more: [] } }, header: { kid: 'x' } };
+  isOne(await askWith(require, [await proof({ ...base, ...more })]), 200, undefined);
 });
 
 for (const [why, wrong] of [
@@ -267,6 +280,8 @@ for (const [why, how] of [
   ['03 typ JWT', async () => [await proof({ ...base, header: { typ: 'JWT' } })]],
   ['04 alg none', async () => [`${b64({ typ: 'dpop+jwt', alg: 'none', jwk })}.${cut(await proof(base))[1]}.AA`]],
   ['04 HS256', async () => [await proof({ ...base, header: { alg: 'HS256' }, sign: new Uint8Array(32) })]],
+  ['04 RS256', async () => [await proof({ ...base, pair: keys.rsa, header: { alg: 'RS256' } })]],
+  ['04 ES384', async () => [await proof({ ...base, pair: keys.p384, header: { alg: 'ES384' } })]],
   ['05 no jwk', async () => [await proof({ ...base, header: { jwk: undefined } })]],
   ['05 a private jwk', async () => [await proof({ ...base, header: { jwk: privateJwk } })]],
   ['06 signed with another key', async () => [await proof({ ...base, sign: other.privateKey })]],
@@ -345,7 +360,7 @@ test('events carry no secret: neither sessions, evidence, proofs nor the client 
   const token = await assertion({ server: accept, client: CLIENT, session });
   isToken(await stock.answer(payments, challenge, { token }), { type: 'dpop' });
   await accept.logged(await stock.dpop.calculateThumbprint());
-  for (const secret of [session, token, cut(token)[2], 'a secret: with']) {
+  for (const secret of [session, token, cut(token)[2], SECRET]) {
     assert.ok(!accept.log.includes(secret));
   }
 });

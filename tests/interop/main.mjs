@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// All interoperability tests in one process, one after the other. Called by run.sh, which sets OCC_BUILD. All
+// All interoperability tests (or those of the files named) in one process, one after the other. Called by run.sh. All
 // servers start before the first test; those of dpop.test.mjs come last, for some of its tests need old ones.
 
 import { cleanUp } from './server.mjs';
@@ -11,12 +11,14 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
 }
 
-// The order in which they run.
-for (const file of ['exchange', 'agent', 'dpop']) {
+const all = ['exchange', 'agent', 'dpop']; // in the order in which they run
+const wanted = process.argv.slice(2);
+for (const file of wanted.length > 0 ? wanted : all) {
   try {
     await import(`./${file}.test.mjs`);
   } catch (error) {
-    console.log(`not ok 1 - ${file}: could not start\n#   ${String(error?.stack ?? error).replaceAll('\n', '\n#   ')}\n1..1`);
+    const why = String(error?.stack ?? error).replaceAll('\n', '\n#   ');
+    console.log(`not ok 1 - ${file}: could not start\n#   ${why}\n1..1`);
     process.exit(1);
   }
 }

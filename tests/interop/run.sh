@@ -3,6 +3,9 @@
 # Runs token-server and agent of examples/ against other people's implementations over HTTP: oauth4webapi as the client,
 # jose for evidence and proofs. Prints TAP; what is missing is a failure, never a skipped test.
 #
+#   tests/interop/run.sh            all of it
+#   tests/interop/run.sh NAME...    some: exchange, agent, dpop
+#
 # Needs npm. The machine's node is used when it is version 20 or newer; otherwise npm brings one (it is in the lock).
 # OCC_BUILD: a build folder that has examples/ in it; without it one is made in build/interop, with ASan and UBSan.
 
@@ -27,7 +30,7 @@ build() {
   OCC_BUILD=$root/build/interop
   generator=
   command -v ninja >/dev/null && [ ! -f "$OCC_BUILD/CMakeCache.txt" ] && generator='-G Ninja'
-  # shellcheck disable=SC2086 # empty, or two words
+  # shellcheck disable=SC2086,SC2015 # empty, or two words; either command may fail
   cmake -S "$root" -B "$OCC_BUILD" $generator -DCMAKE_BUILD_TYPE=Debug -DOCC_BUILD_EXAMPLES=ON -DOCC_BUILD_TESTS=OFF \
     -DOCC_SANITIZE=address,undefined -DCMAKE_C_FLAGS=-O1 >"$logs/build.log" 2>&1 &&
     cmake --build "$OCC_BUILD" --parallel 2 --target token-server agent >>"$logs/build.log" 2>&1 ||
@@ -85,4 +88,4 @@ fi
 fixed=
 setarch "$(uname -m)" -R true 2>/dev/null && fixed="setarch $(uname -m) -R"
 # shellcheck disable=SC2086 # empty, or several words
-exec $fixed "$node" "$here/main.mjs"
+exec $fixed "$node" "$here/main.mjs" "$@"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The two programs of examples/: token-server as a process with a configuration of its own, agent as one run. Everything
-// started here is ended by its process id. Traffic goes to 127.0.0.1 alone.
+// The two programs of examples/: token-server as a process with a configuration of its own, agent as one run.
+// Everything started here is ended by its process id. Traffic goes to 127.0.0.1 alone.
 
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
@@ -38,7 +38,7 @@ function configuration(libocc, more) {
     issuer: 'http://127.0.0.1:0',
     listen: { address: '127.0.0.1', port: 0 },
     libocc: {
-      jwt_assertion: { issuers: { [ATTESTER]: { jwks: attesterJwks } } },
+      jwt_assertion: { algs: ['ES256', 'Ed25519', 'EdDSA'], issuers: { [ATTESTER]: { jwks: attesterJwks } } },
       requirements: {
         attested: { type: 'jwt_assertion', issuer: [ATTESTER], expiry: 60 },
         known_device: { type: 'dpop_proof' },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The client's side, by other people's code: oauth4webapi sends token requests and reads the responses, jose signs
-// assertions and such proofs as oauth4webapi would never make. Nothing here knows libocc; what it adds to the library is
-// what a caller of it adds: the loop of RFC 9449 section 8, and the parameters of a follow-up.
+// assertions and such proofs as oauth4webapi would never make. What stands here is what any caller of the two adds: the
+// loop of RFC 9449 section 8, the parameters of a follow-up, and what every response must be.
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -205,7 +205,8 @@ export function post(server, { params, proofs = [], authorization = basic() }) {
     headers.DPoP = proofs;
   }
   return new Promise((resolve, reject) => {
-    const request = http.request(`${server.origin}/token`, { method: 'POST', headers, agent: keepAlive, timeout: 30_000 });
+    const options = { method: 'POST', headers, agent: keepAlive, timeout: 30_000 };
+    const request = http.request(`${server.origin}/token`, options);
     request.on('timeout', () => request.destroy(new Error('no answer')));
     request.on('error', reject);
     request.on('response', (response) => {

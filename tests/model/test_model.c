@@ -160,7 +160,6 @@ static int applies(const model *m, input in)
 {
   switch (in) {
   case IN_CHALLENGE:
-    return m->open == OCC_ASK_DECIDE;
   case IN_LAPSE:
     return m->open == OCC_ASK_DECIDE;
   case IN_REFUSE:
@@ -173,9 +172,15 @@ static int applies(const model *m, input in)
   case IN_COMMIT:
   case IN_GIVE_BACK:
     return m->open == OCC_ASK_NONE && m->outcome == OCC_GRANT && m->reserved && !m->settled;
-  default:
+  case IN_YES:
+  case IN_NO:
+  case IN_RETRY:
+  case IN_LATE:
     return m->open != OCC_ASK_NONE;
+  case INPUTS:
+    break;
   }
+  return 0;
 }
 
 static model model_step(const scenario *s, model m, input in)
@@ -236,9 +241,18 @@ static model model_step(const scenario *s, model m, input in)
   case OCC_ASK_COMMIT:
     m.reserved = in != IN_YES;
     return in == IN_YES ? ended(m, OCC_GRANT) : ended(m, OCC_FAILED);
-  default:
-    fail_msg("the model does not know question %d", (int)m.open);
+  case OCC_ASK_NONE:
+  case OCC_ASK_STATUS:
+  case OCC_ASK_COVER:
+  case OCC_ASK_FETCH:
+  case OCC_ASK_WAIT:
+  case OCC_ASK_SEND:
+  case OCC_ASK_SOLVE:
+  case OCC_ASK_SIGN:
+  case OCC_ASK_DISCLOSE:
+    break;
   }
+  fail_msg("the model does not know question %d", (int)m.open);
   return m;
 }
 

@@ -217,8 +217,6 @@ static void test_occ_agent__arguments(void **state)
   assert_int_equal(occ_agent_add_key(NULL, "dpop", EC_PUBLIC, 1), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_agent_add_key(h.agent, NULL, EC_PUBLIC, 1), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_agent_add_key(h.agent, "dpop", NULL, 1), OCC_ERR_ARGUMENT);
-  assert_int_equal(occ_agent_add_credential(h.agent, "dc+sd-jwt", "x", 1), OCC_ERR_ARGUMENT);
-  assert_int_equal(occ_agent_add_credential(NULL, NULL, NULL, 0), OCC_ERR_ARGUMENT);
   occ_agent_free(NULL);
   host_close(&h);
 }
