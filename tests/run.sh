@@ -160,7 +160,7 @@ run_list() {
 }
 
 run_text() {
-  for check in layers banned format words sources links doc_examples; do
+  for check in layers banned format words sources links doc_examples spec_status; do
     step text "checks/$check" sh "tests/checks/$check.sh" "$root"
   done
   step text checks/selftest sh tests/checks/selftest.sh

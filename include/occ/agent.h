@@ -143,7 +143,6 @@ OCC_API int occ_agent_new(occ_agent **out, occ_lib *lib, const char *options,
  */
 OCC_API int occ_agent_add_key(occ_agent *agent, const char *use, const char *jwk, size_t len);
 
-
 /**
  * Drops the caller's hold. Calls that were made keep the agent alive.
  *

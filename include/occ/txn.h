@@ -355,10 +355,10 @@ OCC_API const char *occ_txn_fact(const occ_txn *txn, const char *pointer, size_t
 OCC_API const char *occ_txn_reference(const occ_txn *txn);
 
 /**
- * Why it was refused or failed, by the name of a reason (event.h): for the log, never for the
- * client.
+ * Why it was refused, challenged or failed, by the name of a reason (event.h): for the log, never
+ * for the client.
  *
- * @return NULL: it was neither
+ * @return NULL: granted, or not ended
  */
 OCC_API const char *occ_txn_reason(const occ_txn *txn);
 

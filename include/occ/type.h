@@ -216,7 +216,8 @@ OCC_API int occ_evidence_retry(occ_evidence *evidence, const char *reason);
 OCC_API occ_question *occ_evidence_ask(occ_evidence *evidence, occ_ask kind);
 
 /**
- * The answer to the last question.
+ * The answer to the last question. After a FETCH, occ_evidence_about() has the HTTP status as index
+ * and the header lines as headers; YES says only that there was a response.
  *
  * @param[in]  evidence  in the step after asking
  * @param[out] data      what came with it, or NULL; borrowed as long as the txn lives; may be NULL

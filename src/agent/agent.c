@@ -6,6 +6,7 @@
  * another (presentation profile, section 5.0). */
 
 #include "agent/agent.h"
+#include "jose/jws.h"
 #include "wire/json_in.h"
 
 static const char default_typ[] = "client-challenge-assertion+jwt";
@@ -218,7 +219,9 @@ static int read_key(occ_agent *agent, occ_jwk *jwk, occ_span text)
   }
   if (rc == OCC_OK) {
     rc = occ__jwk_read(jwk, ws, root, json_object_get(root, "d") != NULL);
-    rc = rc > 0 ? OCC_ERR_SYNTAX : rc;
+    if (rc > 0 || (rc == OCC_OK && !occ__jws_may_sign(jwk))) {
+      rc = OCC_ERR_SYNTAX;
+    }
   }
   if (ws != NULL) {
     occ__lib_give(agent->lib, ws);
@@ -259,16 +262,6 @@ int occ_agent_add_key(occ_agent *agent, const char *use, const char *jwk, size_t
   }
   key->present = 1;
   return OCC_OK;
-}
-
-/* No solver of this release uses a stored credential, so every kind is unknown: better than one that is never sent. */
-int occ_agent_add_credential(occ_agent *agent, const char *kind, const char *text, size_t len)
-{
-  (void)agent;
-  (void)kind;
-  (void)text;
-  (void)len;
-  return OCC_ERR_ARGUMENT;
 }
 
 int occ__agent_uses_dpop(const occ_agent *agent)

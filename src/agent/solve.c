@@ -62,11 +62,11 @@ static int take_signature(occ_call *call, occ_workspace *ws, const occ_jwk *key)
   uint8_t *room;
   int rc;
 
-  if (call->answer.len != sizeof(jws.sig)) {
+  if (call->answer.len != OCC__JWS_MADE_LEN) {
     return OCC_ERR_ANSWER;
   }
   (void)occ__buf_byte(&call->jwt, '.');
-  room = occ__buf_grow(&call->jwt, OCC__B64_LEN(sizeof(jws.sig)));
+  room = occ__buf_grow(&call->jwt, OCC__B64_LEN(OCC__JWS_MADE_LEN));
   if (room == NULL) {
     return call->jwt.rc;
   }

@@ -36,11 +36,12 @@ static occ_arena_block *add_block(occ_arena *arena, size_t size)
   if (size > room / 2) {
     room = size; /* alone: what is left in the head is not lost */
   }
-  block = occ__mem_alloc(arena->mem, sizeof(*block) + room);
+  block = occ__mem_alloc_raw(arena->mem, sizeof(*block) + room);
   if (block == NULL) {
     return NULL;
   }
   block->room = room;
+  block->used = 0;
   if (head != NULL && room == size) {
     block->next = head->next;
     head->next = block;
@@ -79,7 +80,14 @@ static void *take(occ_arena *arena, size_t size, size_t align)
 
 void *occ__arena_alloc(occ_arena *arena, size_t size)
 {
-  return take(arena, size == 0 ? 1 : size, _Alignof(max_align_t));
+  void *memory;
+
+  size = size == 0 ? 1 : size;
+  memory = take(arena, size, _Alignof(max_align_t));
+  if (memory != NULL) {
+    memset(memory, 0, size);
+  }
+  return memory;
 }
 
 char *occ__arena_text(occ_arena *arena, const void *octets, size_t len)
@@ -90,8 +98,11 @@ char *occ__arena_text(occ_arena *arena, const void *octets, size_t len)
     return fail(arena, OCC_ERR_LIMIT);
   }
   text = take(arena, len + 1, 1);
-  if (text != NULL && len != 0) {
-    memcpy(text, octets, len);
+  if (text != NULL) {
+    if (len != 0) {
+      memcpy(text, octets, len);
+    }
+    text[len] = '\0';
   }
   return text;
 }

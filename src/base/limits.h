@@ -25,9 +25,16 @@
 #define OCC__MAX_CONFIG_VALUES 65536u
 
 /* JOSE. */
-#define OCC__MAX_JWT       (16u * 1024u)
+#define OCC__MAX_JWT (16u * 1024u)
+#define OCC__MAX_PROOF                                                                             \
+  (4u * 1024u) /* a DPoP proof: an RSA-4096 key and signature are 1.4 KiB of it */
+#define OCC__MAX_CLAIMS                                                                            \
+  (2u * 1024u) /* of the parameter claims, to be compared by meaning; longer: by octets */
 #define OCC__MAX_ID        256u /* jti, kid */
 #define OCC__MAX_JWKS_KEYS 64u
+#define OCC__MIN_RSA_BITS  2048u /* RFC 7518 section 3.3 */
+#define OCC__MAX_RSA_BITS  4096u /* 16384 bits would cost 67 verifications of ES256 */
+#define OCC__MAX_RSA_E_LEN 4u    /* octets of the exponent: one of 2047 bits would cost 30 */
 
 /* Sessions. */
 #define OCC__MAX_HANDLE 1024u /* characters: it travels inside signed proofs */
@@ -47,7 +54,8 @@
 #define OCC__ONCE_LIFE_MS           (OCC__MAX_EXPIRY_S * 1000 + 2 * OCC__NODE_SKEW_MS)
 
 /* Time. */
-#define OCC__DEADLINE_MS      (10 * 1000) /* of one txn */
+#define OCC__MAX_TIME         INT64_C(9007199254740991) /* 2^53 - 1: sums with it stay far from the end */
+#define OCC__DEADLINE_MS      (10 * 1000)               /* of one txn */
 #define OCC__DPOP_BACK_MS     (60 * 1000)
 #define OCC__DPOP_AHEAD_MS    (30 * 1000)
 #define OCC__JWT_SKEW_MS      (10 * 1000)
@@ -55,12 +63,13 @@
 #define OCC__NONCE_STEPS_BACK 2
 
 /* The machine. */
+#define OCC__MAX_FETCHES 4u /* one document leads to another, jwks_uri; not to ten */
 #define OCC__MAX_ONCE_KEYS        4u /* proof, assertion, session, evidence */
 #define OCC__MAX_REQUIREMENTS     256u
 #define OCC__MAX_REQUIREMENT_NAME 64u
 #define OCC__MAX_TYPES            32u
 #define OCC__MAX_TYPE_CARRIERS    8u             /* parameters or headers of one type */
-#define OCC__MAX_EVENTS_KEPT      64u            /* for occ_txn_log() */
+#define OCC__MAX_EVENTS_KEPT      32u            /* for occ_txn_log() */
 #define OCC__MAX_ANSWER           (256u * 1024u) /* octets that come with an answer */
 
 /* The memory store. */

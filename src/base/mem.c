@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* The door to the heap, wiping, comparison of secrets. Called from every room. It holds the
- * library's only calls of calloc() and free(), keeps no state, and never sets an allocator of the
+ * library's only calls of calloc(), malloc() and free(), keeps no state, and never sets an allocator of the
  * process or of another library. */
 
 #include "base/mem.h"
@@ -40,6 +40,12 @@ void *occ__mem_alloc(const occ_mem *mem, size_t size)
     memset(memory, 0, real_size(size));
   }
   return memory;
+}
+
+void *occ__mem_alloc_raw(const occ_mem *mem, size_t size)
+{
+  return mem->alloc == libc_alloc ? malloc(real_size(size))
+                                  : mem->alloc(real_size(size), mem->user_data);
 }
 
 char *occ__mem_text(const occ_mem *mem, const void *octets, size_t len)

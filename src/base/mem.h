@@ -13,6 +13,8 @@ extern const occ_mem occ__mem_libc;
 /* Zeroed memory, or NULL. mem: never NULL here (occ_lib_new() has put libc in its place). size 0
  * gives one octet. */
 void *occ__mem_alloc(const occ_mem *mem, size_t size);
+/* The same, but what it holds is whatever was there: the caller writes before it reads. */
+void *occ__mem_alloc_raw(const occ_mem *mem, size_t size);
 /* A NUL-terminated copy of len octets (its size is len + 1), or NULL. */
 char *occ__mem_text(const occ_mem *mem, const void *octets, size_t len);
 /* Both accept NULL. size: as allocated. */

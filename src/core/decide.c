@@ -57,6 +57,7 @@ static void carry(const occ_txn *txn, occ_session *next)
   }
 }
 
+/* spec: S-04 */
 static int64_t lifetime(const occ_txn *txn, const occ_requirement *requirement)
 {
   int64_t ms = txn->expiry_ms != 0 ? txn->expiry_ms : requirement->expiry_ms;
@@ -67,7 +68,7 @@ static int64_t lifetime(const occ_txn *txn, const occ_requirement *requirement)
   return ms;
 }
 
-/* One request for random octets: the id, and the chain where a new one begins. */
+/* One request for random octets: the id, and the chain where a new one begins. spec: S-03 */
 static int fill(occ_txn *txn, const occ_requirement *requirement)
 {
   occ_session *next = &txn->next;
@@ -103,12 +104,16 @@ static int seal(occ_txn *txn)
   if (key == NULL) {
     return OCC_ERR_CONFIG; /* no key seals now: the ring is empty, or its keys are pending or closed */
   }
-  rc = occ__handle_seal(&txn->sealed, txn->ws, key, &txn->next);
+  txn->sealed = occ__arena_alloc(&txn->arena, sizeof(*txn->sealed));
+  if (txn->sealed == NULL) {
+    return txn->arena.rc;
+  }
+  rc = occ__handle_seal(txn->sealed, txn->ws, key, &txn->next);
   if (rc != OCC_OK) {
     return rc;
   }
   len = txn->server->stored ? occ__handle_text_stored(text, txn->next.id)
-                            : occ__handle_text(text, &txn->sealed);
+                            : occ__handle_text(text, txn->sealed);
   txn->next_handle = occ__txn_text(txn, text, len);
   return txn->next_handle == NULL ? txn->arena.rc : OCC_OK;
 }
@@ -155,8 +160,8 @@ static occ_step keep(occ_txn *txn)
   q->key = txn->once_keys[0];
   q->keys = 1;
   q->expires = txn->next.expires;
-  q->data = txn->sealed.octets;
-  q->len = txn->sealed.len;
+  q->data = txn->sealed->octets;
+  q->len = txn->sealed->len;
   return OCC__ASKED;
 }
 
@@ -191,7 +196,7 @@ static occ_step challenge(occ_txn *txn, const occ_requirement *requirement)
   return txn->server->stored ? keep(txn) : occ__response_kept(txn);
 }
 
-/* What stands in the way of any challenge for this request; the order is that of the answers. */
+/* What stands in the way of any challenge for this request; the order is that of the answers. spec: S-08, S-16, O-12 */
 static int obstacle(const occ_txn *txn, const occ_requirement *requirement)
 {
   if (requirement->evidence_class == OCC_AUTHORIZATION && txn->senders == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* The digests that tie a session to its request, and the keys under which stores remember. Called by the machine. Every
- * part is hashed with its length, so that no two different inputs give the same octets. spec: occp.md O-07. */
+ * part is hashed with its length, so that no two different inputs give the same octets. spec: O-07. */
 
 #include "core/digest.h"
 
@@ -120,7 +120,8 @@ static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value, const
 
   occ__buf_init(&text, mem, OCC__MAX_BODY);
   if (parsed == NULL) {
-    rc = occ__json_read(&json, value, &occ__json_peer);
+    rc =
+        value.len > OCC__MAX_CLAIMS ? OCC_ERR_LIMIT : occ__json_read(&json, value, &occ__json_peer);
     parsed = json;
   }
   if (rc == OCC_OK) {

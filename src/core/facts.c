@@ -404,7 +404,7 @@ const char *occ_txn_fact(const occ_txn *txn, const char *pointer, size_t *len)
   return text;
 }
 
-/* spec: RFC 7800 section 3.1, RFC 9449 section 6.1, RFC 8705 section 3.1: all that bind tokens. */
+/* spec: RFC 7800 section 3.1, RFC 9449 section 6.1, RFC 8705 section 3.1: all that bind tokens; S-14. */
 const char *occ_txn_confirmation(const occ_txn *txn)
 {
   char text[128];

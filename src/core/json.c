@@ -284,7 +284,8 @@ const char *occ_txn_question_json(const occ_txn *txn, size_t *len)
   }
   occ__json_close(&out, '}');
   text = finish(txn, &out, len);
-  if (text == NULL) { /* a host that cannot see the question cannot answer it: the next run says why */
+  if (text ==
+      NULL) { /* a host that cannot see the question cannot answer it: the next run says why */
     (void)occ__txn_fail_status(txn->self, OCC_ERR_MEMORY);
   }
   return text;
@@ -388,8 +389,8 @@ static int answer_fetched(occ_txn *txn, occ_ticket ticket, const json_t *answer)
   const json_t *status = json_object_get(answer, "status");
 
   if (!json_is_integer(status) || (data != NULL && !json_is_string(data)) ||
-      !is_text(answer, "headers") ||
-      json_integer_value(status) < 0 || json_integer_value(status) > 999) {
+      !is_text(answer, "headers") || json_integer_value(status) < 0 ||
+      json_integer_value(status) > 999) {
     return OCC_ERR_ARGUMENT;
   }
   return occ_txn_answer_fetch(txn, ticket, (int)json_integer_value(status),

@@ -49,6 +49,7 @@ static occ_step accepted_by_host(occ_txn *txn, const char *facts, size_t len)
   return accepted(txn);
 }
 
+/* spec: S-12 */
 static occ_step rejected(occ_txn *txn, const char *why)
 {
   txn->reason_detail = why;

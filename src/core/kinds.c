@@ -137,6 +137,7 @@ static int add_declared(occ_making *making, const char *key, const json_t *entry
   return OCC_OK;
 }
 
+/* spec: S-10, O-11 */
 int occ__kinds_build(occ_making *making)
 {
   occ_config *config = making->config;

@@ -238,6 +238,11 @@ void occ__lib_give(occ_lib *lib, occ_workspace *ws)
   (void)pthread_mutex_unlock(&lib->lock);
 }
 
+int occ__lib_has_sink(const occ_lib *lib)
+{
+  return lib->on_event != NULL;
+}
+
 void occ__lib_emit(occ_lib *lib, const occ_event *event)
 {
   if (lib->on_event != NULL) {

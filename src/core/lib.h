@@ -38,6 +38,7 @@ enum {
       OCC__EVENTS
 };
 
+int occ__lib_has_sink(const occ_lib *lib);
 /* Calls the sink, if there is one, on this thread. */
 void occ__lib_emit(occ_lib *lib, const occ_event *event);
 

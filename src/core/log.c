@@ -64,8 +64,10 @@ void occ__txn_emit(occ_txn *txn, int id, int reason, const char *requirement, co
   if (txn->logged < OCC__MAX_EVENTS_KEPT) {
     txn->log[txn->logged++] = logged;
   }
-  fill(txn, &logged, &event, client, sizeof(client), chain);
-  occ__lib_emit(txn->lib, &event);
+  if (occ__lib_has_sink(txn->lib)) {
+    fill(txn, &logged, &event, client, sizeof(client), chain);
+    occ__lib_emit(txn->lib, &event);
+  }
 }
 
 static int put_event(occ_buf *out, const occ_event *event)

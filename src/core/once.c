@@ -67,6 +67,7 @@ occ_step occ__once_seen(occ_txn *txn)
     txn->live = 0;
     txn->stale = OCC__REASON_SESSION_USED;
     occ__txn_emit(txn, OCC__EVENT_SESSION_STALE, txn->stale, NULL, NULL);
+    occ__session_note_ignored(txn);
     return OCC__SKIP;
   case OCC__PURPOSE_EVIDENCE:
     occ__txn_emit(txn, OCC__EVENT_EVIDENCE_REJECTED, OCC__REASON_EVIDENCE_REPLAYED,

@@ -113,6 +113,7 @@ static int set_nested(occ_config *config, const char *value)
   return set_bool(&config->options.nested_session, value);
 }
 
+/* spec: S-06, O-03 */
 static int set_status(occ_config *config, const char *value)
 {
   static const char *const words[] = { "403", "400", NULL };
@@ -308,7 +309,7 @@ static const entry table[] = {
   { "deadline", "seconds from 1 to 60", set_deadline, NULL },
   { "digest_ignore", "an array of at most 32 parameter names", NULL, set_digest_ignore },
   { "dpop", "verify or host", set_dpop, NULL },
-  { "dpop_algs", "an array of ES256, Ed25519, EdDSA", NULL, set_dpop_algs },
+  { "dpop_algs", "an array of asymmetric algorithms, such as ES256", NULL, set_dpop_algs },
   { "dpop_nonce", "off, accept or require", set_dpop_nonce, NULL },
   { "dpop_nonce_unknown", "ignore or refuse", set_dpop_nonce_unknown, NULL },
   { "par_urls", "an array of 1 to 16 URLs", NULL, set_par_urls },

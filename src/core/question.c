@@ -319,10 +319,14 @@ int occ_txn_answer_fetch_first(occ_txn *txn, occ_ticket ticket, const char *url,
       strlen(url) > OCC__MAX_CLIENT_ID || most < 1) {
     return OCC_ERR_ARGUMENT;
   }
+  if (txn->fetches == OCC__MAX_FETCHES) {
+    return OCC_ERR_LIMIT; /* an answerer that is never content must not keep a run for ever */
+  }
   copy = occ__txn_text(txn, url, strlen(url));
   if (copy == NULL) {
     return txn->arena.rc;
   }
+  txn->fetches++;
   txn->outer = txn->asking;
   fetch = occ__question_open(txn, OCC_ASK_FETCH);
   fetch->url = copy;

@@ -37,6 +37,7 @@ static occ_step recall(occ_txn *txn, const uint8_t *id)
   return OCC__ASKED;
 }
 
+/* spec: S-13 */
 static occ_step open_handle(occ_txn *txn)
 {
   const occ_param *param = occ__form_find(&txn->form, txn->server->names->session, 0);

@@ -198,7 +198,7 @@ static int ask_type(occ_making *making, const occ_requirement *requirement)
   return rc == OCC_OK ? rc : fail_problem(config, requirement->name, problem);
 }
 
-/* The class is the type's; where that has none, the template's. */
+/* The class is the type's; where that has none, the template's. spec: O-12 */
 static int find_class(occ_making *making, occ_requirement *out, const json_t *template)
 {
   int wanted = class_of(template);

@@ -56,6 +56,7 @@ int occ__response_fresh_nonce(occ_txn *txn)
   return copy == NULL ? txn->arena.rc : occ__response_header(txn, OCC__HEADER_DPOP_NONCE, copy);
 }
 
+/* spec: S-05 */
 static int error_headers(occ_txn *txn)
 {
   int rc = occ__response_header(txn, "Content-Type", "application/json");

@@ -207,7 +207,12 @@ static int take_jti(occ_txn *txn, const json_t *claims)
 static int verify_proof(occ_txn *txn, const occ_header *line)
 {
   occ_jws jws;
-  int rc = occ__jws_parse(&jws, occ__lib_mem(txn->lib), occ__span(line->value, line->value_len));
+  int rc;
+
+  if (line->value_len > OCC__MAX_PROOF) {
+    return OCC__REASON_JOSE_MALFORMED;
+  }
+  rc = occ__jws_parse(&jws, occ__lib_mem(txn->lib), occ__span(line->value, line->value_len));
 
   if (rc != OCC_OK) {
     return rc;

@@ -102,7 +102,7 @@ static int read_details(occ_txn *txn)
   return OCC_OK;
 }
 
-/* Every key of the first request must be shown again. */
+/* Every key of the first request must be shown again. spec: S-15 */
 static int same_senders(const occ_txn *txn)
 {
   const occ_session *session = &txn->session;
@@ -226,7 +226,7 @@ static int compare_bound(occ_txn *txn, int present)
 }
 
 /* Evidence that nobody asked for may belong to a grant of the host's own (O-14). */
-static void note_ignored_evidence(occ_txn *txn)
+void occ__session_note_ignored(occ_txn *txn)
 {
   for (size_t i = 0; i < txn->server->kinds; i++) {
     const occ_kind *kind = &txn->server->kind[i];
@@ -243,7 +243,7 @@ static occ_step stale(occ_txn *txn, int reason)
 
   txn->stale = reason;
   occ__txn_emit(txn, OCC__EVENT_SESSION_STALE, reason, NULL, NULL);
-  note_ignored_evidence(txn);
+  occ__session_note_ignored(txn);
   if (txn->proof
           .nonce_deferred) { /* there is no evidence in the proof any more: the mode's rule counts */
     step = occ__sender_nonce_rule(txn);
@@ -302,18 +302,21 @@ static int added_sender_is_bound(const occ_txn *txn)
   return 1;
 }
 
+/* The order of answers: a wrong nonce in a proof comes before an added key, one in a parameter after it. */
 static occ_step accept(occ_txn *txn)
 {
-  occ_step step = compare_nonce(txn);
+  const occ_kind *kind = txn->evidence.requirement->kind;
+  const int in_proof = kind->by_dpop || kind->by_attestation;
+  occ_step step = in_proof ? compare_nonce(txn) : OCC__GO;
 
-  if (step != OCC__GO) {
-    return step;
-  }
-  if (!added_sender_is_bound(txn)) {
+  if (step == OCC__GO && !added_sender_is_bound(txn)) {
     return refuse(txn, OCC__NO_ERROR, OCC__REASON_SENDER_ADDED);
   }
-  txn->live = 1;
-  return OCC__GO;
+  if (step == OCC__GO && !in_proof) {
+    step = compare_nonce(txn);
+  }
+  txn->live = step == OCC__GO;
+  return step;
 }
 
 static int repeated_header(const occ_txn *txn, const occ_kind *kind)
@@ -380,7 +383,7 @@ occ_step occ__session_match(occ_txn *txn)
     return occ__txn_step_of(txn, rc, OCC__NO_ERROR);
   }
   if (txn->handle == NULL) {
-    note_ignored_evidence(txn);
+    occ__session_note_ignored(txn);
     return OCC__SKIP;
   }
   if (!txn->opened) {
@@ -413,6 +416,8 @@ occ_step occ__session_answered(occ_txn *txn)
   evidence->answer = txn->asking.step == OCC__YES ? OCC_YES : OCC_NO;
   evidence->answer_data = txn->asking.data;
   evidence->answer_len = txn->asking.len;
+  evidence->about.index = txn->asking.http_status; /* of a FETCH, with its header lines */
+  evidence->about.headers = txn->asking.headers;
   evidence->about.now = txn->now;
   return parse(txn);
 }

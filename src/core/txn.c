@@ -75,8 +75,8 @@ void occ_txn_free(occ_txn *txn)
 
 static int filling(occ_txn *txn, int rc)
 {
-  if (rc != OCC_OK && txn->input_rc == OCC_OK) {
-    txn->input_rc = rc;
+  if (rc != OCC_OK && (txn->input_rc == OCC_OK || (rc < 0 && txn->input_rc > 0))) {
+    txn->input_rc = rc; /* our own fault, or the host's, comes before the peer's */
   }
   return rc < 0 ? rc : OCC_OK; /* the peer's fault is an outcome, not an error of this call */
 }
@@ -321,8 +321,8 @@ int occ_txn_set(occ_txn *txn, const char *name, const char *value)
   if (rc != OCC_OK) {
     return rc;
   }
-  return filling(txn, name == NULL || value == NULL ? OCC_ERR_ARGUMENT
-                                                    : set_named(txn, name, value));
+  return filling(txn,
+                 name == NULL || value == NULL ? OCC_ERR_ARGUMENT : set_named(txn, name, value));
 }
 
 int occ_txn_set_memo(occ_txn *txn, const void *data, size_t len)

@@ -175,6 +175,7 @@ struct occ_txn {
   occ_workspace *ws;       /* during a run */
   const occ_key_set *keys; /* during a run */
   occ_asking asking;
+  unsigned fetches; /* asked for by answerers */
   occ_asking outer; /* the question that waits behind a FETCH of its answerer */
 
   /* what has been found */
@@ -206,7 +207,7 @@ struct occ_txn {
   size_t memo_len;
   int memo_set;
   occ_session next; /* the session being made */
-  occ_sealed sealed;
+  occ_sealed *sealed;
   const char *next_handle;
   occ_response response;
 
@@ -258,6 +259,8 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
 /* NULL-terminated, in the arena; NULL: txn->arena.rc. */
 const char *const *occ__session_carriers(occ_txn *txn, const occ_session *session,
                                          const occ_requirement *pending);
+/* Evidence on a request without a live session: not looked at, with an event (O-14). */
+void occ__session_note_ignored(occ_txn *txn);
 int occ__grant_owns(const char *grant_type,
                     const char *param); /* is it the grant's own parameter? */
 

@@ -112,18 +112,19 @@ static int parse(occ_evidence *evidence, int step, void *opened)
   return rc == OCC_OK ? occ_evidence_set_key(evidence, OCC_SENDER_DPOP, jkt) : rc;
 }
 
-/* Is there a key with that thumbprint in the client's registered set? */
+/* Is there a key with that thumbprint in the client's registered set? A fact that is always there is asked for, so that
+ * NULL can only mean that there was no memory for it: which is no answer. */
 static int is_registered(const options *self, const occ_txn *txn, const char *jkt, int *found)
 {
   size_t len = 0;
-  const char *text = occ_txn_fact(txn, "/client/metadata/jwks", &len);
+  const char *text = occ_txn_fact(txn, "/client", &len);
   occ_workspace *ws = NULL;
   occ_jwks keys = { 0 };
   json_t *json = NULL;
   int rc;
 
   if (text == NULL) {
-    return OCC_OK;
+    return OCC_ERR_MEMORY;
   }
   rc = occ__lib_take(self->lib, &ws);
   if (rc != OCC_OK) {
@@ -131,7 +132,8 @@ static int is_registered(const options *self, const occ_txn *txn, const char *jk
   }
   rc = occ__json_read_object(&json, occ__span(text, len), &occ__json_config);
   if (rc == OCC_OK) {
-    rc = occ__jwks_read(&keys, occ__lib_mem(self->lib), ws, json);
+    rc = occ__jwks_read(&keys, occ__lib_mem(self->lib), ws,
+                        json_object_get(json_object_get(json, "metadata"), "jwks"));
   }
   for (size_t i = 0; rc == OCC_OK && i < keys.count; i++) {
     *found = *found || strcmp(keys.key[i].thumbprint, jkt) == 0;
@@ -147,12 +149,14 @@ static int is_registered(const options *self, const occ_txn *txn, const char *jk
 static int is_known(const options *self, const occ_txn *txn, const char *jkt, int *known)
 {
   const char *attested = occ_txn_sender(txn, OCC_SENDER_ATTESTED);
-  const char *bound = occ_txn_fact(txn, "/session/bound/jkt", NULL);
+  const char *bound = occ_txn_fact(txn, "/session/bound", NULL);
 
-  if (bound == NULL && occ_txn_fact(txn, "/session/bound", NULL) == NULL) {
-    return OCC_ERR_MEMORY; /* a live session has it: this is no answer */
+  if (bound == NULL) {
+    return OCC_ERR_MEMORY; /* a live session has it */
   }
-  *known = self->any_key || bound != NULL || (attested != NULL && strcmp(attested, jkt) == 0);
+  /* Its values are thumbprints, so that this can only be the member. */
+  *known = self->any_key || strstr(bound, "\"jkt\"") != NULL ||
+           (attested != NULL && strcmp(attested, jkt) == 0);
   return *known ? OCC_OK : is_registered(self, txn, jkt, known);
 }
 

@@ -346,13 +346,13 @@ static int find_key(const options *self, occ_evidence *evidence, state *kept, co
 static int first_look(const options *self, occ_evidence *evidence, state *kept)
 {
   const occ_question *about = occ_evidence_about(evidence);
-  const char *format = occ_evidence_param(evidence, "claim_token_format", NULL);
-  size_t len = 0;
+  size_t len = 0, format_len = 0;
+  const char *format = occ_evidence_param(evidence, "claim_token_format", &format_len);
   const char *token = occ_evidence_param(evidence, "claim_token", &len);
   occ_jws jws;
   int rc;
 
-  if (token == NULL || format == NULL || strcmp(format, JWT_FORMAT) != 0) {
+  if (token == NULL || !occ__span_is(occ__span(format, format_len), JWT_FORMAT)) {
     return OCC_ERR_SYNTAX;
   }
   rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(token, len));

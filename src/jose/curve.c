@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* ES256 and Ed25519 on plain octets, called by jwk.c and jws.c. Judges what a peer sent before OpenSSL sees it, so that
+/* ECDSA and Ed25519 on plain octets, called by jwk.c and jws.c. Judges what a peer sent before OpenSSL sees it, so that
  * one key and one signature have one spelling. Must never leave errors in OpenSSL's queue. spec: RFC 7518 sections 3.4
  * and 6.2.1, RFC 8032 section 5.1, RFC 8037. */
 
@@ -13,7 +13,8 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#define HALF 32u /* octets of a coordinate, of R and of S */
+#define HALF     32u /* octets of a coordinate, of R and of S: P-256 and Ed25519 */
+#define MAX_HALF 66u /* the same of P-521 */
 
 /* p and n of P-256 (FIPS 186), big endian. */
 static const uint8_t p256_p[HALF] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01,
@@ -24,6 +25,44 @@ static const uint8_t p256_n[HALF] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 
                                       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                       0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
                                       0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+
+/* p and n of P-384. */
+static const uint8_t p384_p[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xfe, 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                  0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff };
+static const uint8_t p384_n[] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xc7, 0x63, 0x4d, 0x81, 0xf4, 0x37,
+                                  0x2d, 0xdf, 0x58, 0x1a, 0x0d, 0xb2, 0x48, 0xb0, 0xa7, 0x7a,
+                                  0xec, 0xec, 0x19, 0x6a, 0xcc, 0xc5, 0x29, 0x73 };
+
+/* p (2^521 - 1) and n of P-521. */
+static const uint8_t p521_p[] = {
+  0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+};
+static const uint8_t p521_n[] = {
+  0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+  0xff, 0xff, 0xff, 0xff, 0xff, 0xfa, 0x51, 0x86, 0x87, 0x83, 0xbf, 0x2f, 0x96, 0x6b,
+  0x7f, 0xcc, 0x01, 0x48, 0xf7, 0x09, 0xa5, 0xd0, 0x3b, 0xb5, 0xc9, 0xb8, 0x89, 0x9c,
+  0x47, 0xae, 0xbb, 0x6f, 0xb7, 0x1e, 0x91, 0x38, 0x64, 0x09
+};
+
+static const struct {
+  size_t half;
+  occ_hash hash;
+  const uint8_t *p, *n;
+} curves[OCC__CURVES] = {
+  [OCC__P256] = { HALF, OCC__SHA256, p256_p, p256_n },
+  [OCC__P384] = { sizeof(p384_p), OCC__SHA384, p384_p, p384_n },
+  [OCC__P521] = { MAX_HALF, OCC__SHA512, p521_p, p521_n },
+};
 
 /* 2^255 - 19 and the order L of the base point (RFC 8032), big endian. */
 static const uint8_t ed_p[HALF] = { 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -53,16 +92,16 @@ static const uint8_t ed_small[]
                              };
 
 /* All that is compared here is public. */
-static int is_below(const uint8_t a[HALF], const uint8_t limit[HALF])
+static int is_below(const uint8_t *a, const uint8_t *limit, size_t len)
 {
-  return memcmp(a, limit, HALF) < 0;
+  return memcmp(a, limit, len) < 0;
 }
 
-static int is_zero(const uint8_t a[HALF])
+static int is_zero(const uint8_t *a, size_t len)
 {
-  static const uint8_t zero[HALF];
+  static const uint8_t zero[MAX_HALF];
 
-  return memcmp(a, zero, HALF) == 0;
+  return memcmp(a, zero, len) == 0;
 }
 
 static void reverse(uint8_t out[HALF], const uint8_t in[HALF])
@@ -72,12 +111,20 @@ static void reverse(uint8_t out[HALF], const uint8_t in[HALF])
   }
 }
 
-int occ__curve_check_p256(occ_workspace *ws, const uint8_t pub[OCC__P256_PUB_LEN])
+size_t occ__curve_half(occ_curve curve)
 {
-  if (!is_below(pub + 1, p256_p) || !is_below(pub + 1 + HALF, p256_p)) {
+  return curves[curve].half;
+}
+
+int occ__curve_check(occ_workspace *ws, occ_curve curve, const uint8_t *pub)
+{
+  const size_t half = curves[curve].half;
+
+  if (!is_below(pub + 1, curves[curve].p, half) ||
+      !is_below(pub + 1 + half, curves[curve].p, half)) {
     return OCC__REASON_JOSE_KEY;
   }
-  return occ__workspace_put_key(ws, pub);
+  return occ__workspace_put_key(ws, curve, pub);
 }
 
 int occ__curve_check_ed25519(const uint8_t pub[OCC__ED25519_PUB_LEN])
@@ -86,7 +133,7 @@ int occ__curve_check_ed25519(const uint8_t pub[OCC__ED25519_PUB_LEN])
 
   reverse(y, pub);
   y[0] &= 0x7f; /* the sign of x */
-  if (!is_below(y, ed_p)) {
+  if (!is_below(y, ed_p, HALF)) {
     return OCC__REASON_JOSE_KEY;
   }
   for (size_t i = 0; i < sizeof(ed_small) / sizeof(ed_small[0]); i++) {
@@ -98,47 +145,67 @@ int occ__curve_check_ed25519(const uint8_t pub[OCC__ED25519_PUB_LEN])
 }
 
 /* INTEGER of one half; returns its octets. */
-static size_t der_integer(uint8_t *out, const uint8_t half[HALF])
+static size_t der_integer(uint8_t *out, const uint8_t *half, size_t len)
 {
   size_t skip = 0, at = 2;
 
-  while (skip < HALF - 1 && half[skip] == 0) {
+  while (skip < len - 1 && half[skip] == 0) {
     skip++;
   }
   if ((half[skip] & 0x80) != 0) {
     out[at++] = 0; /* DER integers are signed */
   }
-  memcpy(out + at, half + skip, HALF - skip);
-  at += HALF - skip;
+  memcpy(out + at, half + skip, len - skip);
+  at += len - skip;
   out[0] = 0x02;
   out[1] = (uint8_t)(at - 2);
   return at;
 }
 
-int occ__curve_verify_p256(occ_workspace *ws, const uint8_t pub[OCC__P256_PUB_LEN], occ_span input,
-                           const uint8_t sig[OCC__CURVE_SIG_LEN])
+#define DER_HEAD 3u /* of the SEQUENCE: its length takes two octets from 128 on */
+#define DER_MAX  (DER_HEAD + 2u * (3u + MAX_HALF))
+
+/* ECDSA-Sig-Value of R || S, in out: from *start to the end that is returned. */
+static size_t der_pair(uint8_t out[DER_MAX], size_t *start, const uint8_t *sig, size_t half)
 {
-  uint8_t digest[OCC__SHA256_LEN], der[2 + 2 * (3 + HALF)];
-  size_t len = 2;
+  size_t end = DER_HEAD;
+
+  end += der_integer(out + end, sig, half);
+  end += der_integer(out + end, sig + half, half);
+  *start = 1;
+  out[1] = 0x30;
+  out[2] = (uint8_t)(end - DER_HEAD);
+  if (out[2] >= 0x80) {
+    *start = 0;
+    out[0] = 0x30;
+    out[1] = 0x81;
+  }
+  return end;
+}
+
+int occ__curve_verify(occ_workspace *ws, occ_curve curve, const uint8_t *pub, occ_span input,
+                      const uint8_t *sig)
+{
+  const size_t half = curves[curve].half;
+  const uint8_t *n = curves[curve].n;
+  uint8_t digest[OCC__HASH_MAX_LEN], der[DER_MAX];
+  size_t start, end;
   int rc;
 
-  if (is_zero(sig) || is_zero(sig + HALF) || !is_below(sig, p256_n) ||
-      !is_below(sig + HALF, p256_n)) {
+  if (is_zero(sig, half) || is_zero(sig + half, half) || !is_below(sig, n, half) ||
+      !is_below(sig + half, n, half)) {
     return OCC__REASON_JOSE_SIGNATURE;
   }
-  rc = occ__workspace_put_key(ws, pub);
+  rc = occ__workspace_put_key(ws, curve, pub);
   if (rc != OCC_OK) {
     return rc;
   }
-  rc = occ__sha256(ws, digest, input);
+  rc = occ__hash(ws, curves[curve].hash, digest, input);
   if (rc != OCC_OK) {
     return rc;
   }
-  len += der_integer(der + len, sig);
-  len += der_integer(der + len, sig + HALF);
-  der[0] = 0x30;
-  der[1] = (uint8_t)(len - 2);
-  return occ__workspace_verify(ws, der, len, digest);
+  end = der_pair(der, &start, sig, half);
+  return occ__workspace_verify(ws, curve, der + start, end - start, digest);
 }
 
 int occ__curve_verify_ed25519(const uint8_t pub[OCC__ED25519_PUB_LEN], occ_span input,
@@ -150,7 +217,7 @@ int occ__curve_verify_ed25519(const uint8_t pub[OCC__ED25519_PUB_LEN], occ_span 
   int rc = OCC_ERR_CRYPTO;
 
   reverse(s, sig + HALF);
-  if (!is_below(s, ed_l)) {
+  if (!is_below(s, ed_l, HALF)) {
     return OCC__REASON_JOSE_SIGNATURE;
   }
   (void)ERR_set_mark();
@@ -210,7 +277,7 @@ int occ__curve_pair_p256(const uint8_t pub[OCC__P256_PUB_LEN],
   EVP_PKEY_CTX *ctx = NULL;
   int good = 0;
 
-  if (is_zero(priv) || !is_below(priv, p256_n)) {
+  if (is_zero(priv, HALF) || !is_below(priv, p256_n, HALF)) {
     return OCC__REASON_JOSE_KEY;
   }
   (void)ERR_set_mark();

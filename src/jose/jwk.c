@@ -8,10 +8,12 @@
 
 #include "base/b64.h"
 #include "jose/curve.h"
+#include "jose/rsa.h"
 #include "wire/json_in.h"
 
-#define MAX_KEY_OPS 8u   /* RFC 7517 section 4.3 names eight; more would be repeats or strangers */
-#define CANONICAL   160u /* {"crv":"P-256","kty":"EC","x":"..43..","y":"..43.."} */
+#define MAX_KEY_OPS 8u /* RFC 7517 section 4.3 names eight; more would be repeats or strangers */
+/* {"e":"AQAB","kty":"RSA","n":"..683.."}; those of curves are shorter. */
+#define CANONICAL   (64u + OCC__B64_LEN(OCC__RSA_MAX_LEN))
 
 static const struct {
   const char *name;
@@ -20,7 +22,29 @@ static const struct {
   [OCC__ALG_ES256] = { "ES256", OCC__KTY_P256 },
   [OCC__ALG_ED25519] = { "Ed25519", OCC__KTY_ED25519 },
   [OCC__ALG_EDDSA] = { "EdDSA", OCC__KTY_ED25519 },
+  [OCC__ALG_ES384] = { "ES384", OCC__KTY_P384 },
+  [OCC__ALG_ES512] = { "ES512", OCC__KTY_P521 },
+  [OCC__ALG_PS256] = { "PS256", OCC__KTY_RSA },
+  [OCC__ALG_PS384] = { "PS384", OCC__KTY_RSA },
+  [OCC__ALG_PS512] = { "PS512", OCC__KTY_RSA },
+  [OCC__ALG_RS256] = { "RS256", OCC__KTY_RSA },
+  [OCC__ALG_RS384] = { "RS384", OCC__KTY_RSA },
+  [OCC__ALG_RS512] = { "RS512", OCC__KTY_RSA },
 };
+
+/* The kinds that are ours, by their names; RSA has no curve. */
+static const struct {
+  const char *kty, *crv;
+  occ_curve curve; /* of the kinds with kty EC */
+} kinds[] = {
+  [OCC__KTY_P256] = { "EC", "P-256", OCC__P256 },
+  [OCC__KTY_ED25519] = { "OKP", "Ed25519", OCC__CURVES },
+  [OCC__KTY_P384] = { "EC", "P-384", OCC__P384 },
+  [OCC__KTY_P521] = { "EC", "P-521", OCC__P521 },
+  [OCC__KTY_RSA] = { "RSA", NULL, OCC__CURVES },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 occ_alg occ__alg_of_name(const char *name)
 {
@@ -35,6 +59,11 @@ occ_alg occ__alg_of_name(const char *name)
 const char *occ__alg_name(occ_alg alg)
 {
   return alg > OCC__ALG_NONE && alg < OCC__ALGS ? algs[alg].name : "";
+}
+
+occ_kty occ__alg_kty(occ_alg alg)
+{
+  return alg > OCC__ALG_NONE && alg < OCC__ALGS ? algs[alg].kty : OCC__KTY_NONE;
 }
 
 int occ__jwk_fits(const occ_jwk *jwk, occ_alg alg)
@@ -102,16 +131,15 @@ static ops read_ops(const json_t *jwk, const char *need)
   return found && !(has_use && stranger) ? OPS_GOOD : OPS_OTHER;
 }
 
-/* The kinds that are ours. */
 static occ_kty kty_of(const char *kty, const char *crv)
 {
-  if (kty == NULL || crv == NULL) {
-    return OCC__KTY_NONE;
+  for (size_t i = OCC__KTY_NONE + 1; kty != NULL && i < KINDS; i++) {
+    if (strcmp(kty, kinds[i].kty) == 0 &&
+        (kinds[i].crv == NULL || (crv != NULL && strcmp(crv, kinds[i].crv) == 0))) {
+      return (occ_kty)i;
+    }
   }
-  if (strcmp(kty, "EC") == 0 && strcmp(crv, "P-256") == 0) {
-    return OCC__KTY_P256;
-  }
-  return strcmp(kty, "OKP") == 0 && strcmp(crv, "Ed25519") == 0 ? OCC__KTY_ED25519 : OCC__KTY_NONE;
+  return OCC__KTY_NONE;
 }
 
 int occ__jwk_is_foreign(const json_t *jwk)
@@ -122,7 +150,7 @@ int occ__jwk_is_foreign(const json_t *jwk)
   if (kty == NULL) {
     return 0; /* malformed, which is for occ__jwk_read() to say */
   }
-  if (strcmp(kty, "EC") != 0 && strcmp(kty, "OKP") != 0) {
+  if (strcmp(kty, "EC") != 0 && strcmp(kty, "OKP") != 0 && strcmp(kty, "RSA") != 0) {
     return 1;
   }
   return (crv != NULL && kty_of(kty, crv) == OCC__KTY_NONE) ||
@@ -160,44 +188,86 @@ static int read_about(occ_jwk *out, const json_t *jwk, int want_private)
   return OCC_OK;
 }
 
-/* A member of exactly 32 octets; leading zeros are part of a coordinate (RFC 7518 section 6.2.1.2). */
-static int read_32(uint8_t out[32], const json_t *jwk, const char *name)
+/* A member of exactly len octets; leading zeros are part of a coordinate (RFC 7518 section 6.2.1.2). */
+static int read_exact(uint8_t *out, size_t len, const json_t *jwk, const char *name)
 {
   const char *text = occ__json_text(jwk, name);
 
-  if (text == NULL || occ__b64_decode_exact(out, 32, occ__span_text(text)) != OCC_OK) {
+  if (text == NULL || occ__b64_decode_exact(out, len, occ__span_text(text)) != OCC_OK) {
     return OCC__REASON_JOSE_KEY;
   }
   return OCC_OK;
 }
 
-static int read_public(occ_jwk *out, occ_workspace *ws, const json_t *jwk)
+static int read_ec(occ_jwk *out, occ_workspace *ws, const json_t *jwk)
 {
-  int rc = OCC__REASON_JOSE_KEY;
+  const occ_curve curve = kinds[out->kty].curve;
+  const size_t half = occ__curve_half(curve);
+  int rc;
 
-  out->kty = kty_of(occ__json_text(jwk, "kty"), occ__json_text(jwk, "crv"));
-  if (out->kty == OCC__KTY_P256) {
-    out->pub[0] = 0x04;
-    rc = read_32(out->pub + 1, jwk, "x");
-    if (rc == OCC_OK) {
-      rc = read_32(out->pub + 33, jwk, "y");
-    }
-    if (rc == OCC_OK) {
-      rc = occ__curve_check_p256(ws, out->pub);
-    }
-  } else if (out->kty == OCC__KTY_ED25519) {
-    rc = read_32(out->pub, jwk, "x");
-    if (rc == OCC_OK) {
-      rc = occ__curve_check_ed25519(out->pub);
-    }
+  out->pub_len = 1 + 2 * half;
+  out->pub[0] = 0x04;
+  rc = read_exact(out->pub + 1, half, jwk, "x");
+  if (rc == OCC_OK) {
+    rc = read_exact(out->pub + 1 + half, half, jwk, "y");
+  }
+  if (rc == OCC_OK) {
+    rc = occ__curve_check(ws, curve, out->pub);
   }
   return rc;
 }
 
+static int read_ed25519(occ_jwk *out, const json_t *jwk)
+{
+  int rc;
+
+  out->pub_len = OCC__ED25519_PUB_LEN;
+  rc = read_exact(out->pub, OCC__ED25519_PUB_LEN, jwk, "x");
+  return rc == OCC_OK ? occ__curve_check_ed25519(out->pub) : rc;
+}
+
+static int read_rsa(occ_jwk *out, const json_t *jwk)
+{
+  const char *n = occ__json_text(jwk, "n"), *e = occ__json_text(jwk, "e");
+  uint8_t octets[OCC__MAX_RSA_E_LEN];
+  size_t len = 0;
+
+  if (n == NULL || e == NULL ||
+      occ__b64_decode(out->pub, sizeof(out->pub), &out->pub_len, occ__span_text(n)) != OCC_OK ||
+      occ__b64_decode(octets, sizeof(octets), &len, occ__span_text(e)) != OCC_OK) {
+    return OCC__REASON_JOSE_KEY;
+  }
+  for (size_t i = 0; i < len; i++) {
+    out->e = out->e << 8 | octets[i];
+  }
+  return occ__rsa_check(occ__span(out->pub, out->pub_len), occ__span(octets, len));
+}
+
+static int read_public(occ_jwk *out, occ_workspace *ws, const json_t *jwk)
+{
+  out->kty = kty_of(occ__json_text(jwk, "kty"), occ__json_text(jwk, "crv"));
+  switch (out->kty) {
+  case OCC__KTY_P256:
+  case OCC__KTY_P384:
+  case OCC__KTY_P521:
+    return read_ec(out, ws, jwk);
+  case OCC__KTY_ED25519:
+    return read_ed25519(out, jwk);
+  case OCC__KTY_RSA:
+    return read_rsa(out, jwk);
+  case OCC__KTY_NONE:
+    break;
+  }
+  return OCC__REASON_JOSE_KEY;
+}
+
 static int read_private(occ_jwk *out, const json_t *jwk)
 {
-  int rc = read_32(out->priv, jwk, "d");
+  int rc = OCC__REASON_JOSE_KEY;
 
+  if (out->kty == OCC__KTY_P256 || out->kty == OCC__KTY_ED25519) {
+    rc = read_exact(out->priv, sizeof(out->priv), jwk, "d");
+  }
   if (rc == OCC_OK) {
     rc = out->kty == OCC__KTY_P256 ? occ__curve_pair_p256(out->pub, out->priv)
                                    : occ__curve_pair_ed25519(out->pub, out->priv);
@@ -214,19 +284,50 @@ static char *put_text(char *at, const char *text)
   return at + len;
 }
 
+static char *put_octets(char *at, const uint8_t *octets, size_t len)
+{
+  return at + occ__b64_encode(at, octets, len);
+}
+
+static char *put_ec(char *at, const occ_jwk *jwk)
+{
+  const size_t half = (jwk->pub_len - 1) / 2;
+
+  at = put_text(at, "{\"crv\":\"");
+  at = put_text(at, kinds[jwk->kty].crv);
+  at = put_text(at, "\",\"kty\":\"EC\",\"x\":\"");
+  at = put_octets(at, jwk->pub + 1, half);
+  at = put_text(at, "\",\"y\":\"");
+  return put_octets(at, jwk->pub + 1 + half, half);
+}
+
+static char *put_rsa(char *at, const occ_jwk *jwk)
+{
+  const uint8_t e[4] = { (uint8_t)(jwk->e >> 24), (uint8_t)(jwk->e >> 16), (uint8_t)(jwk->e >> 8),
+                         (uint8_t)jwk->e };
+  size_t skip = 0;
+
+  while (skip < sizeof(e) - 1 && e[skip] == 0) {
+    skip++;
+  }
+  at = put_text(at, "{\"e\":\"");
+  at = put_octets(at, e + skip, sizeof(e) - skip);
+  at = put_text(at, "\",\"kty\":\"RSA\",\"n\":\"");
+  return put_octets(at, jwk->pub, jwk->pub_len);
+}
+
 /* The members that RFC 7638 section 3.2 takes, in its order, from the octets that were read; returns the length. */
 static size_t canonical(char out[CANONICAL], const occ_jwk *jwk)
 {
   char *at = out;
 
-  if (jwk->kty == OCC__KTY_P256) {
-    at = put_text(at, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"");
-    at += occ__b64_encode(at, jwk->pub + 1, 32);
-    at = put_text(at, "\",\"y\":\"");
-    at += occ__b64_encode(at, jwk->pub + 33, 32);
-  } else {
+  if (jwk->kty == OCC__KTY_RSA) {
+    at = put_rsa(at, jwk);
+  } else if (jwk->kty == OCC__KTY_ED25519) {
     at = put_text(at, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"");
-    at += occ__b64_encode(at, jwk->pub, 32);
+    at = put_octets(at, jwk->pub, jwk->pub_len);
+  } else {
+    at = put_ec(at, jwk);
   }
   at = put_text(at, "\"}");
   return (size_t)(at - out);

@@ -2,9 +2,9 @@
 #ifndef OCC__JWK_H
 #define OCC__JWK_H
 
-/* JSON Web Keys (RFC 7517), sets of them, and thumbprints (RFC 7638). A key is read once, strictly, into plain octets;
- * a P-256 key goes into the workspace's slot when it is used, so a key has no OpenSSL object and may be shared by
- * threads. Private members are refused unless the caller asks for a private key. */
+/* JSON Web Keys (RFC 7517), sets of them, and thumbprints (RFC 7638). A key is read once, strictly, into plain octets.
+ * When it is used it goes into a slot of the workspace, which keeps it there, so a key has no OpenSSL object: it may be
+ * copied, dropped and shared by threads. Private members are refused unless the caller asks for a private key. */
 
 #include <jansson.h>
 
@@ -18,34 +18,58 @@ typedef enum occ_alg { /* JWS algorithms, as a bit set too: 1u << alg */
                        OCC__ALG_ES256 = 1,
                        OCC__ALG_ED25519 = 2, /* "Ed25519" (RFC 9864) */
                        OCC__ALG_EDDSA = 3,   /* "EdDSA" (RFC 8037): read for Ed25519 keys only */
-                       OCC__ALGS = 4
+                       OCC__ALG_ES384 = 4, /* from here on read only: nothing is signed with them */
+                       OCC__ALG_ES512 = 5,
+                       OCC__ALG_PS256 = 6,
+                       OCC__ALG_PS384 = 7,
+                       OCC__ALG_PS512 = 8,
+                       OCC__ALG_RS256 = 9,
+                       OCC__ALG_RS384 = 10,
+                       OCC__ALG_RS512 = 11,
+                       OCC__ALGS = 12
 } occ_alg;
 
 #define OCC__ALG_BIT(alg) (1u << (alg))
 /* design: DPoP, PoP, KB-JWT */
 #define OCC__ALGS_DEFAULT                                                                          \
   (OCC__ALG_BIT(OCC__ALG_ES256) | OCC__ALG_BIT(OCC__ALG_ED25519) | OCC__ALG_BIT(OCC__ALG_EDDSA))
+/* design: assertions and credentials. The others only by configuration: ES384 costs 9 verifications of ES256. */
+#define OCC__ALGS_ASSERTION                                                                        \
+  (OCC__ALGS_DEFAULT | OCC__ALG_BIT(OCC__ALG_PS256) | OCC__ALG_BIT(OCC__ALG_RS256))
 
 occ_alg occ__alg_of_name(const char *name); /* exact; OCC__ALG_NONE: unknown */
 const char *occ__alg_name(occ_alg alg);
 
-typedef enum occ_kty { OCC__KTY_NONE = 0, OCC__KTY_P256 = 1, OCC__KTY_ED25519 = 2 } occ_kty;
+typedef enum occ_kty {
+  OCC__KTY_NONE = 0,
+  OCC__KTY_P256 = 1,
+  OCC__KTY_ED25519 = 2,
+  OCC__KTY_P384 = 3,
+  OCC__KTY_P521 = 4,
+  OCC__KTY_RSA = 5
+} occ_kty;
 
-#define OCC__THUMBPRINT_LEN 43u /* characters of a base64url SHA-256 */
+occ_kty occ__alg_kty(occ_alg alg); /* the kind of its keys */
+
+#define OCC__RSA_MAX_LEN    (OCC__MAX_RSA_BITS / 8u) /* octets of a modulus */
+#define OCC__THUMBPRINT_LEN 43u                      /* characters of a base64url SHA-256 */
 
 typedef struct occ_jwk {
   occ_kty kty;
-  occ_alg alg;      /* of the member "alg", or OCC__ALG_NONE */
-  uint8_t pub[65];  /* P-256: 04 || x || y; Ed25519: 32 octets */
-  uint8_t priv[32]; /* "d", where it was asked for */
+  occ_alg alg; /* of the member "alg", or OCC__ALG_NONE */
+  size_t pub_len;
+  uint8_t pub[OCC__RSA_MAX_LEN]; /* EC: 04 || x || y; Ed25519: 32 octets; RSA: the modulus */
+  uint32_t e;                    /* RSA: the exponent */
+  uint8_t priv[32];              /* "d", where it was asked for */
   int is_private;
   char kid[OCC__MAX_ID + 1]; /* "" for none */
   char thumbprint[OCC__THUMBPRINT_LEN + 1];
 } occ_jwk;
 
 /* OCC_OK; OCC__REASON_JOSE_KEY for whatever is wrong with the key (kty, crv, a private member where a public key is
- * due, x short or off the curve, small-order Ed25519 point, "use" other than sig, "key_ops" without verify (sign for a private key),
- * "alg" of another kty, a kid that is no string or too long, "d" of another key); OCC_ERR_MEMORY, OCC_ERR_CRYPTO. out is
+ * due, x short or off the curve, small-order Ed25519 point, RSA numbers beyond their limits or not minimal, "use" other
+ * than sig, "key_ops" without verify (sign for a private key), "alg" of another kty, a kid that is no string or too
+ * long, "d" of another key, a private key of a kind that nothing is signed with); OCC_ERR_MEMORY, OCC_ERR_CRYPTO. out is
  * cleared on any error. */
 int occ__jwk_read(occ_jwk *out, occ_workspace *ws, const json_t *jwk, int want_private);
 int occ__jwk_read_text(occ_jwk *out, occ_workspace *ws, occ_span json, int want_private);

@@ -8,6 +8,7 @@
 
 #include "base/b64.h"
 #include "jose/curve.h"
+#include "jose/rsa.h"
 #include "wire/header.h"
 #include "wire/json_in.h"
 
@@ -55,8 +56,8 @@ static int read_signature(occ_jws *out, uint8_t *scratch, size_t cap, occ_span t
   if (occ__b64_decode(scratch, cap, &out->sig_len, text) != OCC_OK) {
     return OCC__REASON_JOSE_MALFORMED;
   }
-  if (out->sig_len == sizeof(out->sig)) {
-    memcpy(out->sig, scratch, sizeof(out->sig));
+  if (out->sig_len <= sizeof(out->sig)) {
+    memcpy(out->sig, scratch, out->sig_len);
   }
   return OCC_OK;
 }
@@ -111,6 +112,25 @@ static int typ_is(const char *typ, const char *want)
   return occ__header_name_equal(typ, want);
 }
 
+/* spec: RFC 7518 section 3.4, RFC 8037 section 3.1: full length always, so DER shows, or its R is out of range. */
+static int has_good_length(const occ_jws *jws)
+{
+  switch (occ__alg_kty(jws->alg)) {
+  case OCC__KTY_P256:
+  case OCC__KTY_ED25519:
+    return jws->sig_len == OCC__CURVE_SIG_LEN;
+  case OCC__KTY_P384:
+    return jws->sig_len == 2 * occ__curve_half(OCC__P384);
+  case OCC__KTY_P521:
+    return jws->sig_len == 2 * occ__curve_half(OCC__P521);
+  case OCC__KTY_RSA: /* which one is right depends on the key */
+    return jws->sig_len >= OCC__MIN_RSA_BITS / 8 && jws->sig_len <= OCC__RSA_MAX_LEN;
+  case OCC__KTY_NONE:
+    break;
+  }
+  return 0;
+}
+
 int occ__jws_check(occ_jws *jws, unsigned algs, const char *typ)
 {
   const json_t *kid = json_object_get(jws->header, "kid");
@@ -135,7 +155,7 @@ int occ__jws_check(occ_jws *jws, unsigned algs, const char *typ)
       return OCC__REASON_JOSE_KEY;
     }
   }
-  return jws->sig_len == sizeof(jws->sig) ? OCC_OK : OCC__REASON_JOSE_SIGNATURE;
+  return has_good_length(jws) ? OCC_OK : OCC__REASON_JOSE_SIGNATURE;
 }
 
 int occ__jws_verify(const occ_jws *jws, occ_workspace *ws, const occ_jwk *key)
@@ -143,11 +163,24 @@ int occ__jws_verify(const occ_jws *jws, occ_workspace *ws, const occ_jwk *key)
   if (!occ__jwk_fits(key, jws->alg)) {
     return OCC__REASON_JOSE_KEY;
   }
-  if (jws->sig_len != sizeof(jws->sig)) {
+  if (!has_good_length(jws)) {
     return OCC__REASON_JOSE_SIGNATURE;
   }
-  return key->kty == OCC__KTY_P256 ? occ__curve_verify_p256(ws, key->pub, jws->input, jws->sig)
-                                   : occ__curve_verify_ed25519(key->pub, jws->input, jws->sig);
+  switch (key->kty) {
+  case OCC__KTY_P256:
+    return occ__curve_verify(ws, OCC__P256, key->pub, jws->input, jws->sig);
+  case OCC__KTY_ED25519:
+    return occ__curve_verify_ed25519(key->pub, jws->input, jws->sig);
+  case OCC__KTY_P384:
+    return occ__curve_verify(ws, OCC__P384, key->pub, jws->input, jws->sig);
+  case OCC__KTY_P521:
+    return occ__curve_verify(ws, OCC__P521, key->pub, jws->input, jws->sig);
+  case OCC__KTY_RSA:
+    return occ__rsa_verify(ws, key, jws->alg, jws->input, occ__span(jws->sig, jws->sig_len));
+  case OCC__KTY_NONE:
+    break;
+  }
+  return OCC__REASON_JOSE_KEY;
 }
 
 void occ__jws_clear(occ_jws *jws)
@@ -174,11 +207,16 @@ int occ__jws_input(occ_buf *out, occ_span header, occ_span claims)
   return out->rc;
 }
 
+int occ__jws_may_sign(const occ_jwk *key)
+{
+  return key->kty == OCC__KTY_P256 || key->kty == OCC__KTY_ED25519;
+}
+
 int occ__jws_sign(occ_buf *out, occ_workspace *ws, const occ_jwk *key, occ_span header,
                   occ_span claims)
 {
   const size_t start = out->len;
-  uint8_t sig[OCC__CURVE_SIG_LEN];
+  uint8_t sig[OCC__JWS_MADE_LEN];
   occ_span input;
   int rc;
 

@@ -14,8 +14,9 @@ typedef struct occ_jws {
   occ_alg alg;
   const char *kid; /* borrowed from header; NULL: none */
   occ_span input;  /* header "." payload, borrowed from the token */
-  size_t sig_len;  /* octets of the signature in the token; sig holds them only where they are 64 */
-  uint8_t sig[64];
+  size_t
+      sig_len; /* octets of the signature in the token; sig holds them only where there is room */
+  uint8_t sig[OCC__RSA_MAX_LEN];
 } occ_jws;
 
 /* Splits, decodes and reads. OCC_OK; OCC__REASON_JOSE_MALFORMED for what is no JWT at all: other than two dots, an empty
@@ -24,7 +25,7 @@ typedef struct occ_jws {
 int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token);
 /* After parse, before any key is looked for: alg is in `algs` (bits), typ is `typ` (media type, without case, with or
  * without "application/"), no crit, no b64 (RFC 7797), kid a string within its limit, signature of the length that alg has. typ NULL: not looked
- * at. Reasons: JOSE_ALG, JOSE_TYP, JOSE_CRIT, JOSE_KEY (kid), JOSE_SIGNATURE. Sets out->alg and out->kid. */
+ * at. (What RSA signatures have depends on the key; here they are within the limits of keys.) Reasons: JOSE_ALG, JOSE_TYP, JOSE_CRIT, JOSE_KEY (kid), JOSE_SIGNATURE. Sets out->alg and out->kid. */
 int occ__jws_check(occ_jws *jws, unsigned algs, const char *typ);
 /* OCC_OK, OCC__REASON_JOSE_SIGNATURE, OCC__REASON_JOSE_KEY (the key does not fit alg), OCC_ERR_CRYPTO. */
 int occ__jws_verify(const occ_jws *jws, occ_workspace *ws, const occ_jwk *key);
@@ -41,6 +42,10 @@ int occ__jwt_check_lifetime(const json_t *claims, int64_t now, int require_exp);
 /* aud is the one string `audience`, or an array of exactly that: else JWT_AUDIENCE. */
 int occ__jwt_check_audience(const json_t *claims, const char *audience);
 
+/* Octets of a signature that is made here or by a host for us: ES256 and Ed25519. */
+#define OCC__JWS_MADE_LEN 64u
+/* Is the key of a kind that signs: P-256 or Ed25519? */
+int occ__jws_may_sign(const occ_jwk *key);
 /* Signs: header and claims are JSON objects, alg ES256 or Ed25519 by the key's kind; puts the compact JWS. OCC_OK,
  * out->rc, OCC__REASON_JOSE_KEY (no private key), OCC_ERR_CRYPTO; but for OCC_OK, throw away what out holds. */
 int occ__jws_sign(occ_buf *out, occ_workspace *ws, const occ_jwk *key, occ_span header,

@@ -1,27 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Kept OpenSSL contexts and the primitives on them: SHA-256, HMAC-SHA-512, AES-256-GCM, the P-256 slot. core/lib.c makes
+/* Kept OpenSSL contexts and the primitives on them: SHA-2, HMAC-SHA-512, AES-256-GCM, the slots of curves. core/lib.c makes
  * workspaces and lends one for the length of a run. Must never leave errors in OpenSSL's queue (the host's TLS code reads
  * it on the same thread), must never set an allocator, and must not be used by two threads at once. */
 
 #include "jose/workspace.h"
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/params.h>
+
+#include "jose/rsa.h"
 
 #define SHA512_LEN   64u
 #define SHA512_BLOCK 128u
 
+static const struct {
+  const char *name;
+  size_t len;
+} hashes[OCC__HASHES] = {
+  [OCC__SHA256] = { "SHA256", OCC__SHA256_LEN },
+  [OCC__SHA384] = { "SHA384", 48 },
+  [OCC__SHA512] = { "SHA512", SHA512_LEN },
+};
+
+static const struct {
+  const char *name;
+  int nid;
+  size_t pub_len;
+  occ_hash hash;
+} curves[OCC__CURVES] = {
+  [OCC__P256] = { "P-256", NID_X9_62_prime256v1, OCC__P256_PUB_LEN, OCC__SHA256 },
+  [OCC__P384] = { "P-384", NID_secp384r1, 97, OCC__SHA384 },
+  [OCC__P521] = { "P-521", NID_secp521r1, OCC__POINT_MAX_LEN, OCC__SHA512 },
+};
+
+typedef struct slot {
+  EVP_PKEY *key;     /* a public key of the curve; its point is exchanged, the object stays */
+  EVP_PKEY_CTX *ctx; /* after EVP_PKEY_verify_init(); follows the key */
+  uint8_t pub[OCC__POINT_MAX_LEN];
+  int good; /* pub is in the slot */
+} slot;
+
 struct occ_workspace {
   const occ_mem *mem;
-  EVP_MD_CTX *sha256, *sha512;
+  EVP_MD_CTX *hash[OCC__HASHES];
   EVP_CIPHER_CTX *gcm;
-  EVP_PKEY *slot;         /* a P-256 public key; its point is exchanged, the object stays */
-  EVP_PKEY_CTX *slot_ctx; /* after EVP_PKEY_verify_init(); follows the slot's key */
-  uint8_t slot_pub[OCC__P256_PUB_LEN];
-  int slot_good;   /* slot_pub is in the slot */
+  slot slots[OCC__CURVES];
+  occ_rsa_cache rsa;
   int digest_open; /* between begin and end */
   int digest_bad;
 };
@@ -53,39 +82,53 @@ static EVP_CIPHER_CTX *gcm_new(void)
   return ctx;
 }
 
-/* The base point of P-256 (FIPS 186): any valid point will do to make the slot. */
-static const uint8_t base_point[OCC__P256_PUB_LEN] = {
-  0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc, 0xe6, 0xe5,
-  0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4,
-  0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a,
-  0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33,
-  0x57, 0x6b, 0x31, 0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5
-};
-
-static int slot_new(occ_workspace *ws)
+/* The base point: any valid point will do to make a slot. Returns its octets, 0 for an error. */
+static size_t base_point(uint8_t point[OCC__POINT_MAX_LEN], int nid)
 {
-  char group[] = "P-256";
-  uint8_t point[OCC__P256_PUB_LEN];
+  EC_GROUP *group = EC_GROUP_new_by_curve_name(nid);
+  size_t len = 0;
+
+  if (group != NULL) {
+    len = EC_POINT_point2oct(group, EC_GROUP_get0_generator(group), POINT_CONVERSION_UNCOMPRESSED,
+                             point, OCC__POINT_MAX_LEN, NULL);
+  }
+  EC_GROUP_free(group);
+  return len;
+}
+
+static int slot_new(slot *made, occ_curve curve)
+{
+  char group[sizeof("P-256")];
+  uint8_t point[OCC__POINT_MAX_LEN];
+  size_t len = base_point(point, curves[curve].nid);
   OSSL_PARAM param[3];
   EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+  EVP_PKEY *key = NULL;
+  EVP_PKEY_CTX *ctx = NULL;
   int rc = OCC_ERR_CRYPTO;
 
-  memcpy(point, base_point, sizeof(point));
+  memcpy(group, curves[curve].name, sizeof(group));
   param[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-  param[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
+  param[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, len);
   param[2] = OSSL_PARAM_construct_end();
 
-  if (maker == NULL || EVP_PKEY_fromdata_init(maker) != 1 ||
-      EVP_PKEY_fromdata(maker, &ws->slot, EVP_PKEY_PUBLIC_KEY, param) != 1) {
+  if (len != curves[curve].pub_len || maker == NULL || EVP_PKEY_fromdata_init(maker) != 1 ||
+      EVP_PKEY_fromdata(maker, &key, EVP_PKEY_PUBLIC_KEY, param) != 1) {
     goto out;
   }
-  ws->slot_ctx = EVP_PKEY_CTX_new_from_pkey(NULL, ws->slot, NULL);
-  if (ws->slot_ctx == NULL || EVP_PKEY_verify_init(ws->slot_ctx) != 1) {
+  ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+  if (ctx == NULL || EVP_PKEY_verify_init(ctx) != 1) {
     goto out;
   }
+  made->key = key;
+  made->ctx = ctx;
+  key = NULL;
+  ctx = NULL;
   rc = OCC_OK;
 
 out:
+  EVP_PKEY_CTX_free(ctx);
+  EVP_PKEY_free(key);
   EVP_PKEY_CTX_free(maker);
   return rc;
 }
@@ -103,11 +146,14 @@ int occ__workspace_new(occ_workspace **out, const occ_mem *mem)
   ws->mem = mem;
 
   (void)ERR_set_mark();
-  ws->sha256 = digest_new("SHA256");
-  ws->sha512 = digest_new("SHA512");
   ws->gcm = gcm_new();
-  if (ws->sha256 != NULL && ws->sha512 != NULL && ws->gcm != NULL) {
-    rc = slot_new(ws);
+  rc = ws->gcm != NULL ? OCC_OK : OCC_ERR_CRYPTO;
+  for (int i = 0; i < OCC__HASHES; i++) {
+    ws->hash[i] = digest_new(hashes[i].name);
+    rc = ws->hash[i] != NULL ? rc : OCC_ERR_CRYPTO;
+  }
+  if (rc == OCC_OK) {
+    rc = slot_new(&ws->slots[OCC__P256], OCC__P256);
   }
   (void)ERR_pop_to_mark();
 
@@ -125,23 +171,29 @@ void occ__workspace_free(occ_workspace *ws)
     return;
   }
   /* OpenSSL cleanses the contexts' own secrets when it frees them. */
-  EVP_PKEY_CTX_free(ws->slot_ctx);
-  EVP_PKEY_free(ws->slot);
+  occ__rsa_cache_clear(&ws->rsa);
+  for (int i = 0; i < OCC__CURVES; i++) {
+    EVP_PKEY_CTX_free(ws->slots[i].ctx);
+    EVP_PKEY_free(ws->slots[i].key);
+  }
+  for (int i = 0; i < OCC__HASHES; i++) {
+    EVP_MD_CTX_free(ws->hash[i]);
+  }
   EVP_CIPHER_CTX_free(ws->gcm);
-  EVP_MD_CTX_free(ws->sha512);
-  EVP_MD_CTX_free(ws->sha256);
   occ__mem_wipe_free(ws->mem, ws, sizeof(*ws));
 }
 
 void occ__sha256_begin(occ_workspace *ws)
 {
   ws->digest_open = 1;
-  ws->digest_bad = EVP_DigestInit_ex2(ws->sha256, NULL, NULL) != 1;
+  ws->digest_bad = EVP_DigestInit_ex2(ws->hash[OCC__SHA256], NULL, NULL) != 1;
 }
 
 void occ__sha256_add(occ_workspace *ws, const void *octets, size_t len)
 {
-  if (!ws->digest_open || (len > 0 && EVP_DigestUpdate(ws->sha256, octets, len) != 1)) {
+  /* A digest that could not begin has no state: OpenSSL would read it all the same. */
+  if (!ws->digest_open || ws->digest_bad ||
+      (len > 0 && EVP_DigestUpdate(ws->hash[OCC__SHA256], octets, len) != 1)) {
     ws->digest_bad = 1;
   }
 }
@@ -178,7 +230,7 @@ int occ__sha256_end(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN])
   int good = ws->digest_open && !ws->digest_bad;
 
   ws->digest_open = 0;
-  if (!good || EVP_DigestFinal_ex(ws->sha256, out, NULL) != 1) {
+  if (!good || EVP_DigestFinal_ex(ws->hash[OCC__SHA256], out, NULL) != 1) {
     memset(out, 0, OCC__SHA256_LEN);
     return OCC_ERR_CRYPTO;
   }
@@ -190,6 +242,27 @@ int occ__sha256(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN], occ_span octets
   occ__sha256_begin(ws);
   occ__sha256_add(ws, octets.base, octets.len);
   return occ__sha256_end(ws, out);
+}
+
+size_t occ__hash_len(occ_hash hash)
+{
+  return hashes[hash].len;
+}
+
+int occ__hash(occ_workspace *ws, occ_hash hash, uint8_t out[OCC__HASH_MAX_LEN], occ_span octets)
+{
+  EVP_MD_CTX *ctx = ws->hash[hash];
+
+  if (hash == OCC__SHA256) {
+    return occ__sha256(ws, out, octets); /* which knows of a digest that is under way */
+  }
+  if (EVP_DigestInit_ex2(ctx, NULL, NULL) != 1 ||
+      (octets.len > 0 && EVP_DigestUpdate(ctx, octets.base, octets.len) != 1) ||
+      EVP_DigestFinal_ex(ctx, out, NULL) != 1) {
+    memset(out, 0, hashes[hash].len);
+    return OCC_ERR_CRYPTO;
+  }
+  return OCC_OK;
 }
 
 /* One pass of HMAC: SHA-512(key ^ pad || parts). */
@@ -221,14 +294,14 @@ int occ__hmac_sha512(occ_workspace *ws, uint8_t out[64], occ_span key, const occ
   int good = 1;
 
   if (key.len > sizeof(block)) {
-    good = EVP_DigestInit_ex2(ws->sha512, NULL, NULL) == 1 &&
-           EVP_DigestUpdate(ws->sha512, key.base, key.len) == 1 &&
-           EVP_DigestFinal_ex(ws->sha512, block, NULL) == 1;
+    good = EVP_DigestInit_ex2(ws->hash[OCC__SHA512], NULL, NULL) == 1 &&
+           EVP_DigestUpdate(ws->hash[OCC__SHA512], key.base, key.len) == 1 &&
+           EVP_DigestFinal_ex(ws->hash[OCC__SHA512], block, NULL) == 1;
   } else if (key.len > 0) {
     memcpy(block, key.base, key.len);
   }
-  good = good && hmac_pass(ws->sha512, inner, block, 0x36, part, parts) &&
-         hmac_pass(ws->sha512, out, block, 0x5c, &inner_span, 1);
+  good = good && hmac_pass(ws->hash[OCC__SHA512], inner, block, 0x36, part, parts) &&
+         hmac_pass(ws->hash[OCC__SHA512], out, block, 0x5c, &inner_span, 1);
   if (!good) {
     occ__wipe(out, SHA512_LEN);
   }
@@ -289,40 +362,61 @@ int occ__aead_open(occ_workspace *ws, const uint8_t *key, const uint8_t *iv, occ
   return OCC_OK;
 }
 
-int occ__workspace_put_key(occ_workspace *ws, const uint8_t pub[OCC__P256_PUB_LEN])
+/* Puts the point where the old one was. */
+static int exchange(slot *into, const uint8_t *pub, size_t len)
 {
   int good;
 
-  if (ws->slot_good && memcmp(ws->slot_pub, pub, OCC__P256_PUB_LEN) == 0) {
-    return OCC_OK; /* read and used in one run, mostly */
-  }
-  ws->slot_good = 0;
+  into->good = 0;
   if (pub[0] != 0x04) {
     return OCC__REASON_JOSE_KEY; /* OpenSSL would take compressed and infinity encodings */
   }
   (void)ERR_set_mark();
-  good = EVP_PKEY_set1_encoded_public_key(ws->slot, pub, OCC__P256_PUB_LEN) == 1;
+  good = EVP_PKEY_set1_encoded_public_key(into->key, pub, len) == 1;
   (void)ERR_pop_to_mark();
   if (!good) {
     return OCC__REASON_JOSE_KEY;
   }
-  memcpy(ws->slot_pub, pub, OCC__P256_PUB_LEN);
-  ws->slot_good = 1;
+  memcpy(into->pub, pub, len);
+  into->good = 1;
   return OCC_OK;
 }
 
-int occ__workspace_verify(occ_workspace *ws, const uint8_t *der, size_t len,
-                          const uint8_t digest[OCC__SHA256_LEN])
+int occ__workspace_put_key(occ_workspace *ws, occ_curve curve, const uint8_t *pub)
 {
+  slot *into = &ws->slots[curve];
+  const size_t len = curves[curve].pub_len;
+  int rc = OCC_OK;
+
+  if (into->good && memcmp(into->pub, pub, len) == 0) {
+    return OCC_OK; /* read and used in one run, mostly */
+  }
+  if (into->ctx == NULL) {
+    (void)ERR_set_mark();
+    rc = slot_new(into, curve);
+    (void)ERR_pop_to_mark();
+  }
+  return rc == OCC_OK ? exchange(into, pub, len) : rc;
+}
+
+int occ__workspace_verify(occ_workspace *ws, occ_curve curve, const uint8_t *der, size_t len,
+                          const uint8_t *digest)
+{
+  const slot *with = &ws->slots[curve];
   int good;
 
-  if (!ws->slot_good) {
+  if (!with->good) {
     return OCC_ERR_CRYPTO;
   }
   (void)ERR_set_mark();
-  good = EVP_PKEY_verify(ws->slot_ctx, der, len, digest, OCC__SHA256_LEN) == 1;
+  good = EVP_PKEY_verify(with->ctx, der, len, digest, hashes[curves[curve].hash].len) == 1;
   (void)ERR_pop_to_mark();
   /* Negative results too: who has the private key can make the sum of points infinite, which OpenSSL calls an error. A
    * peer must not be able to make our machinery look broken. */
   return good ? OCC_OK : OCC__REASON_JOSE_SIGNATURE;
+}
+
+struct occ_rsa_cache *occ__workspace_rsa(occ_workspace *ws)
+{
+  return &ws->rsa;
 }

@@ -9,6 +9,9 @@
 
 #include "base/limits.h"
 
+#define FIRST_ROOM 16u
+
+/* spec: O-10 */
 static int may_repeat(const char *name)
 {
   return strcmp(name, "resource") == 0 || strcmp(name, "audience") == 0;
@@ -18,7 +21,7 @@ static int may_repeat(const char *name)
  * as a repeat. */
 static occ_param *dropped(const occ_form *form, size_t i)
 {
-  return &form->param[OCC__MAX_PARAMS - 1 - i];
+  return &form->param[form->room - 1 - i];
 }
 
 static int has_name(const occ_form *form, const occ_param *param)
@@ -36,17 +39,35 @@ static int has_name(const occ_form *form, const occ_param *param)
   return 0;
 }
 
-static int make_table(occ_form *form, occ_arena *arena)
+/* Room for one more. Most requests have few parameters, and what is taken here is wiped with the txn. */
+static int make_room(occ_form *form, occ_arena *arena)
 {
-  if (form->param == NULL) {
-    form->param = occ__arena_alloc(arena, OCC__MAX_PARAMS * sizeof(*form->param));
+  const size_t drops = form->seen - form->count;
+  occ_form grown = *form;
+
+  if (form->seen < form->room) {
+    return OCC_OK;
   }
-  return form->param == NULL ? arena->rc : OCC_OK;
+  grown.room = form->room == 0 ? FIRST_ROOM : 2 * form->room;
+  grown.param = occ__arena_alloc(arena, grown.room * sizeof(*grown.param));
+  if (grown.param == NULL) {
+    return arena->rc;
+  }
+  for (size_t i = 0; i < form->count; i++) {
+    grown.param[i] = form->param[i];
+  }
+  for (size_t i = 0; i < drops; i++) {
+    *dropped(&grown, i) = *dropped(form, i);
+  }
+  *form = grown;
+  return OCC_OK;
 }
 
 /* The rules for a decoded parameter whose texts are in the arena. */
-static int take_param(occ_form *form, const occ_param *param)
+static int take_param(occ_form *form, occ_arena *arena, const occ_param *param)
 {
+  int rc;
+
   if (param->name_len == 0 || memchr(param->name, 0, param->name_len) != NULL) {
     return OCC__REASON_FORM_MALFORMED;
   }
@@ -55,6 +76,10 @@ static int take_param(occ_form *form, const occ_param *param)
   }
   if (!may_repeat(param->name) && has_name(form, param)) {
     return OCC__REASON_PARAM_REPEATED;
+  }
+  rc = make_room(form, arena);
+  if (rc != OCC_OK) {
+    return rc;
   }
   if (param->value_len == 0) { /* spec: RFC 6749 section 3.2: as if it were omitted */
     *dropped(form, form->seen - form->count) = *param;
@@ -133,7 +158,7 @@ static int decode_until(decoder *d, uint8_t stop)
 }
 
 /* One name=value. The name's NUL takes the place of '=', the value's that of '&'. */
-static int read_param(occ_form *form, decoder *d)
+static int read_param(occ_form *form, occ_arena *arena, decoder *d)
 {
   occ_param param = { .name = d->out };
 
@@ -150,7 +175,7 @@ static int read_param(occ_form *form, decoder *d)
     }
     param.value_len = (size_t)(d->out - param.value) - 1;
   }
-  return take_param(form, &param);
+  return take_param(form, arena, &param);
 }
 
 /* What all parameters of one form may hold together, however they came. */
@@ -171,10 +196,6 @@ int occ__form_parse(occ_form *form, occ_arena *arena, occ_span body)
   if (rc != OCC_OK || body.len == 0) {
     return rc;
   }
-  rc = make_table(form, arena);
-  if (rc != OCC_OK) {
-    return rc;
-  }
   d.end = body.base + body.len;
   d.out = occ__arena_alloc(arena, body.len + 1);
   if (d.out == NULL) {
@@ -184,7 +205,7 @@ int occ__form_parse(occ_form *form, occ_arena *arena, occ_span body)
     if (*d.in == '&') { /* nothing between two separators is no parameter */
       d.in++;
     } else {
-      rc = read_param(form, &d);
+      rc = read_param(form, arena, &d);
     }
   }
   return rc;
@@ -200,15 +221,12 @@ int occ__form_add(occ_form *form, occ_arena *arena, occ_span name, occ_span valu
     return OCC__REASON_FORM_TOO_LARGE;
   }
   rc = count_octets(form, name.len + value.len);
-  if (rc == OCC_OK) {
-    rc = make_table(form, arena);
-  }
   if (rc != OCC_OK) {
     return rc;
   }
   param.name = occ__arena_text(arena, name.base, name.len);
   param.value = param.name == NULL ? NULL : occ__arena_text(arena, value.base, value.len);
-  return param.value == NULL ? arena->rc : take_param(form, &param);
+  return param.value == NULL ? arena->rc : take_param(form, arena, &param);
 }
 
 const occ_param *occ__form_find(const occ_form *form, const char *name, size_t i)

@@ -18,8 +18,8 @@ typedef struct occ_param {
 } occ_param;
 
 typedef struct occ_form {
-  occ_param *param; /* in order of appearance; room for OCC__MAX_PARAMS, in the arena */
-  size_t count;
+  occ_param *param; /* in order of appearance, in the arena */
+  size_t room, count;
   size_t seen;   /* parameters met, the empty ones included */
   size_t octets; /* of all bodies and added parameters, at most OCC__MAX_BODY */
 } occ_form;      /* zeroed before the first use: parse and add may both be called, in any order */

@@ -6,6 +6,7 @@
 
 #include "wire/names.h"
 
+/* spec: S-01, S-02, S-03, S-04, S-06, S-09, S-13, S-16, C-05 */
 const occ_names occ__names_kahrer_00 = {
   .dialect = "kahrer-00",
   .requirement = "authorization_requirement",

@@ -168,6 +168,60 @@ every status|include/occ/base.h|OCC_OK|OCC_PENDING
 every reason|src/base/status.h|X(|Y(
 LIST
 
+# spec: a page with a row for every id, and what its rows lead to, put into the small tree.
+spec() {
+  mkdir -p docs tests/transcripts tests/interop
+  echo 'case one is one (S-01)' >tests/transcripts/one.txt
+  echo "test('one (S-02)', () => {})" >tests/interop/one.mjs
+  printf '# A\n\n## B c\n' >docs/guide.md
+  awk 'BEGIN {
+    last["S"] = 16; last["C"] = 5; last["O"] = 14
+    for (kind in last) for (i = 1; i <= last[kind]; i++) {
+      printf "| %s-%02d | MUST | x | `src/base/mem.c: occ_one` | `tests/transcripts/one.txt: one is one (S-01)` | done |\n", kind, i
+    }
+  }' | grep -v '^| \(S-02\|C-05\|O-14\) ' >docs/spec-status.md
+  cat >>docs/spec-status.md <<'ROWS'
+| S-02 | MUST | x | `include/occ/base.h: occ_one`, `docs/guide.md: B c` | `tests/interop/one.mjs: one (S-02)` | done; all of it |
+| C-05 | MUST | x | `src/base/mem.c: occ_one` | none | host's: it publishes |
+| O-14 | open | x | none | `tests/unit/base/test_mem.c: test_one__is_one` | not yet |
+| other | table |
+ROWS
+}
+
+# misled ROW SCRIPT [FILE]: the row notices what sed makes of the page, or of the file.
+misled() {
+  spec
+  sed -i "$2" "${3:-docs/spec-status.md}"
+  red spec_status "$1" .
+}
+
+spec
+green spec_status .
+misled 'every id has a row' '/^| S-16 /d'
+misled 'no id has two rows' 's/^\(| S-1\)6 /\15 /'
+misled 'no row has another id' 's/^\(| S-1\)6 /\17 /'
+misled 'six columns' 's/^\(| S-16 |.*\) done |/\1/'
+misled 'six columns' 's/^\(| S-16 |\) MUST /\1 /'
+misled 'six columns' 's/^\(| S-16 |.*|\) done /\1 finished /'
+misled 'six columns' 's/^\(| O-14 |.*|\) not yet /\1 done /'
+misled 'six columns' 's/^\(| S-16 |.*|\) `tests.*` /\1 none /'
+misled 'six columns' 's/^\(| C-05 |.*|\) `src.*` \(| none\)/\1 none \2/'
+misled 'call code' 's/mem.c: occ_one/mem.c: occ_two/'
+misled 'call code' 's/mem.c: occ_one/mem.c: occ/'
+misled 'call code' 's/mem.c: occ_one/heap.c: occ_one/'
+misled 'call code' 's/mem.c: occ_one/mem.c/'
+misled 'call code' 's/occ_one(void)/occ_two(void) \/* occ_one *\//' src/base/mem.c
+misled 'call code' 's/^int occ_one(void)/int occ_one(void);\nint occ_two(void)/' src/base/mem.c
+misled 'call code' 's/occ_one/occ_two/' include/occ/base.h
+misled 'call code' 's/## B c/## B d/' docs/guide.md
+misled 'call a test' 's/one is one/one is two/' tests/transcripts/one.txt
+misled 'call a test' 's/one (S-02)/two (S-02)/' tests/interop/one.mjs
+misled 'call a test' 's/test_one__is_one/test_one__is_two/' tests/unit/base/test_mem.c
+misled 'call a test' 's/`tests\/transcripts.*`/`src\/base\/mem.c: occ_one`/'
+misled 'ids in source and tests' 's/free(x)/S-17/' src/base/mem.c
+rm -f docs/spec-status.md
+red spec_status 'every id has a row' .
+
 cp "$here/../../.clang-format" "$work/"
 green format .
 printf 'int  f( void ) {return 1;}\n' >>src/base/mem.c

@@ -7,7 +7,7 @@
 
 #include "fail_mem.h"
 #include "jose/jcs.h"
-#include "jose/jwk.h"
+#include "jose/jws.h"
 #include "wire/json_in.h"
 
 static occ_workspace *ws;
@@ -16,6 +16,18 @@ static void need(int good)
 {
   if (!good) {
     abort();
+  }
+}
+
+/* Within the limits of what may be verified with. */
+static void use_rsa(const occ_jwk *key)
+{
+  if (key->kty == OCC__KTY_RSA) {
+    need(key->pub_len >= OCC__MIN_RSA_BITS / 8 && key->pub_len <= OCC__RSA_MAX_LEN);
+    need(key->pub[0] != 0 && (key->pub[key->pub_len - 1] & 1) != 0);
+    need(key->e >= 3 && (key->e & 1) != 0);
+  } else {
+    need(key->pub_len <= OCC__POINT_MAX_LEN && key->e == 0);
   }
 }
 
@@ -33,7 +45,10 @@ static void use_key(const occ_jwk *key, int want_private)
   need(text.rc == OCC_OK);
   need(occ__jwk_read_text(&again, ws, occ__span(text.base, text.len), 0) == OCC_OK);
   need(strcmp(again.thumbprint, key->thumbprint) == 0);
+  need(again.pub_len == key->pub_len && again.e == key->e);
   need(memcmp(again.pub, key->pub, sizeof(again.pub)) == 0);
+  need(!key->is_private || occ__jws_may_sign(key));
+  use_rsa(key);
   occ__buf_clear(&text);
 }
 

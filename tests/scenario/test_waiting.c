@@ -702,6 +702,35 @@ static void test_deadline__time_never_goes_back(void **state)
   stage_close(&s);
 }
 
+/* A question that comes after the clock went back shows the latest time that the txn has seen. */
+static void test_deadline__later_questions_show_no_earlier_time(void **state)
+{
+  const traffic_request first = { .body = TRAFFIC_BODY, .wants = "asked" };
+  traffic_request second = { .wants = "asked" };
+  stage s = { .with_once = 0 };
+  traffic_result result;
+  char *body;
+  occ_txn *txn;
+  (void)state;
+
+  stage_open(&s);
+  traffic_whole(&result, s.server, &first, NOW);
+  body = traffic_follow_up(result.session, NULL);
+  second.body = body;
+  txn = traffic_begin(s.server, &second, NULL);
+  assert_int_equal(occ_txn_run(txn, NOW), OCC_PENDING);
+  assert_int_equal(occ_txn_run(txn, NOW + 5 * S), OCC_PENDING);
+  assert_int_equal(occ_txn_question(txn)->kind, OCC_ASK_VERIFY);
+  assert_int_equal(yes(txn, occ_txn_question(txn)), OCC_OK);
+  assert_int_equal(occ_txn_run(txn, NOW - 3600 * S), OCC_PENDING);
+  assert_int_equal(occ_txn_question(txn)->kind, OCC_ASK_DECIDE);
+  assert_int_equal(occ_txn_question(txn)->now, NOW + 5 * S);
+  assert_int_equal(occ_txn_question(txn)->deadline, NOW + 10 * S);
+  occ_txn_free(txn);
+  free(body);
+  stage_close(&s);
+}
+
 /* ONCE was never answered: nothing is used up, and the same session is good in another request. */
 static void test_deadline__before_once_uses_nothing_up(void **state)
 {
@@ -747,6 +776,7 @@ int main(void)
     cmocka_unit_test(test_answer__with_data_is_copied),
     cmocka_unit_test(test_deadline__to_the_millisecond),
     cmocka_unit_test(test_deadline__time_never_goes_back),
+    cmocka_unit_test(test_deadline__later_questions_show_no_earlier_time),
     cmocka_unit_test(test_deadline__before_once_uses_nothing_up),
   };
 

@@ -15,8 +15,8 @@
 void host_problem(host *h, const char *what, const char *which)
 {
   if (h->problem[0] == '\0') {
-    (void)snprintf(h->problem, sizeof(h->problem), "%.200s%s%.200s", what, which[0] == '\0' ? "" : ": ",
-                   which);
+    (void)snprintf(h->problem, sizeof(h->problem), "%.200s%s%.200s", what,
+                   which[0] == '\0' ? "" : ": ", which);
   }
 }
 
@@ -284,9 +284,9 @@ int host_use_store(host *h, const char *name)
     if (strcmp(h->store[i].name, name) == 0) {
       host_store found = h->store[i];
       for (size_t k = 0; k < h->servers; k++) { /* they know it by its place */
-        h->server[k].store = h->server[k].store == i                ? h->stores - 1
+        h->server[k].store = h->server[k].store == i               ? h->stores - 1
                              : h->server[k].store == h->stores - 1 ? i
-                                                                     : h->server[k].store;
+                                                                   : h->server[k].store;
       }
       h->store[i] = h->store[h->stores - 1];
       h->store[h->stores - 1] = found;
@@ -332,15 +332,16 @@ static void look(host *h, const occ_txn *txn, const host_pair *sees)
     }
   } else if (strcmp(sees->name, "memo") == 0) {
     memo = occ_txn_memo(txn, &len);
-    if (strcmp(sees->value.at, "none") == 0 ? memo != NULL && len > 0
-                                            : memo == NULL || len != sees->value.len ||
-                                                  memcmp(memo, sees->value.at, len) != 0) {
+    if (strcmp(sees->value.at, "none") == 0
+            ? memo != NULL && len > 0
+            : memo == NULL || len != sees->value.len || memcmp(memo, sees->value.at, len) != 0) {
       host_problem(h, "the policy sees another memo", sees->value.at);
     }
   } else {
     fact = occ_txn_fact(txn, sees->name, &len);
     if (strcmp(sees->value.at, "none") == 0 ? fact != NULL : !same_json(fact, sees->value.at)) {
-      (void)snprintf(note, sizeof(note), "%.100s is %.100s", sees->name, fact == NULL ? "none" : fact);
+      (void)snprintf(note, sizeof(note), "%.100s is %.100s", sees->name,
+                     fact == NULL ? "none" : fact);
       host_problem(h, "the policy sees another fact", note);
     }
   }
@@ -399,9 +400,11 @@ static int answer_now(host *h, occ_txn *txn, const occ_question *q)
   host_answer *answer = answer_for(h, q->kind);
   int rc;
 
-  if (answer == NULL && (q->kind == OCC_ASK_ONCE || q->kind == OCC_ASK_KEEP ||
-                         q->kind == OCC_ASK_RECALL)) {
-    return store_answers(h, txn, q);
+  if (answer == NULL &&
+      (q->kind == OCC_ASK_ONCE || q->kind == OCC_ASK_KEEP || q->kind == OCC_ASK_RECALL)) {
+    rc = store_answers(h, txn, q);
+    h->kept_open = h->kept_open && rc != OCC_OK;
+    return rc;
   }
   if (answer == NULL) {
     no_script(h, q);
@@ -415,6 +418,7 @@ static int answer_now(host *h, occ_txn *txn, const occ_question *q)
     return OCC_OK;
   }
   rc = give(txn, q->ticket, answer);
+  h->kept_open = h->kept_open && rc != OCC_OK;
   if (rc != OCC_OK && !h->fm.failed && !json.failed) {
     host_problem(h, "the answer was not taken", occ_status_name(rc));
   }
@@ -429,7 +433,6 @@ static void note_question(host *h, const occ_question *q)
   }
   h->kept = *q;
   h->asked_at = h->now;
-  h->answered_kept = 0;
   if (q->kind == OCC_ASK_ONCE) {
     h->once_asked++;
   }
@@ -456,6 +459,7 @@ static int answer_at_once(occ_txn *txn, const occ_question *q, void *user_data)
   }
   if (h->now < h->asked_at + delay_of(h, q->kind)) {
     h->keeps++;
+    h->kept_open = 1;
     return OCC_PENDING;
   }
   return answer_now(h, txn, q);
@@ -470,6 +474,7 @@ static int answer_kept(occ_txn *txn, const occ_question *q, void *user_data)
   if (q->ticket != h->kept.ticket) {
     note_question(h, q);
     h->keeps++;
+    h->kept_open = 1;
     return OCC_PENDING;
   }
   if (answer != NULL && strcmp(answer->how, "silent") == 0) {
@@ -649,7 +654,6 @@ static int answer_open(host *h, occ_txn *txn)
   }
   try_wrong_tickets(h, txn, ticket);
   if (answer != NULL && strcmp(answer->how, "silent") == 0) {
-    h->request->answer[answer - h->request->answer].used = 1;
     return 0;
   }
   h->now += answer == NULL ? 0 : answer->after;
@@ -667,7 +671,7 @@ static int answer_open(host *h, occ_txn *txn)
 /* A question that its answerer keeps: the host cannot answer it, the component can, from outside or when asked again. */
 static int answer_waiting(host *h, occ_txn *txn)
 {
-  host_answer *answer = answer_for(h, h->kept.kind);
+  const host_answer *answer = answer_for(h, h->kept.kind);
   const int wakes = h->wakes;
   const occ_ticket ticket = h->kept.ticket;
 
@@ -676,7 +680,6 @@ static int answer_waiting(host *h, occ_txn *txn)
   }
   try_wrong_tickets(h, txn, ticket);
   if (answer != NULL && strcmp(answer->how, "silent") == 0) {
-    answer->used = 1;
     return 0;
   }
   h->now += answer == NULL ? 0 : answer->after;
@@ -695,6 +698,7 @@ static int answer_waiting(host *h, occ_txn *txn)
 static int wait_for_deadline(host *h, occ_txn *txn)
 {
   const occ_time deadline = txn->deadline;
+  host_answer *silent = answer_for(h, h->kept.kind);
   int rc = occ_txn_run(txn, deadline - 1);
 
   if (rc != OCC_PENDING && !h->fm.failed) {
@@ -702,6 +706,9 @@ static int wait_for_deadline(host *h, occ_txn *txn)
   }
   if (rc == OCC_PENDING) {
     rc = occ_txn_run(txn, deadline);
+  }
+  if (silent != NULL) {
+    silent->used = 1;
   }
   h->now = deadline;
   return rc;
@@ -743,6 +750,9 @@ static int run_request(host *h, const host_request *request)
   h->txn = txn;
   (void)fill(txn, request); /* its errors stick until the run */
   rc = drive(h, txn);
+  if (h->cancels != h->kept_open) {
+    host_problem(h, "a kept question is cancelled once if it ends unanswered, else never", "");
+  }
   again = occ_txn_run(txn, h->now);
   if (again != rc) {
     host_problem(h, "run after the end says something else", occ_status_name(again));
@@ -760,6 +770,7 @@ int host_run(host *h, host_request *request)
     request->answer[i].used = 0;
   }
   h->kept = (occ_question){ 0 };
+  h->kept_open = 0;
   h->keeps = h->cancels = h->wakes = h->once_asked = h->decides = 0;
   json.inside++;
   rc = run_request(h, request);

@@ -104,7 +104,8 @@ typedef struct host {
   occ_txn *txn;
   occ_question kept; /* shown to an answerer that kept it */
   occ_time asked_at;
-  int keeps, answered_kept, cancels, wakes, once_asked, decides;
+  int keeps, cancels, wakes, once_asked, decides;
+  int kept_open; /* an answerer keeps the question */
   host_event event[HOST_EVENTS];
   size_t events;
   char problem[512];

@@ -61,8 +61,8 @@ static X_UNUSED void x_ring(x_host *x)
 }
 
 /* A server of this text, with the type if there is one. Else NULL, and the error is copied. */
-static X_UNUSED occ_server *x_server(x_host *x, const char *json, const occ_type *type,
-                                     void *self, char error[512])
+static X_UNUSED occ_server *x_server(x_host *x, const char *json, const occ_type *type, void *self,
+                                     char error[512])
 {
   occ_config *config = NULL;
   occ_server *server = NULL;
@@ -260,6 +260,17 @@ static X_UNUSED occ_txn *x_follow_up(x_host *x, const char *evidence)
 
   assert_true(len > 0 && (size_t)len < sizeof(body));
   return x_txn(x, body);
+}
+
+/* malloc()ed */
+static X_UNUSED char *x_copy(const char *text)
+{
+  char *copy;
+
+  assert_non_null(text);
+  copy = malloc(strlen(text) + 1);
+  assert_non_null(copy);
+  return memcpy(copy, text, strlen(text) + 1);
 }
 
 /* Does the txn's log have an event with this? */

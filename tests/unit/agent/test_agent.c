@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "test_keys.h"
+
 static void test_occ_agent_new__options(void **state)
 {
   static const struct {
@@ -158,6 +160,10 @@ static void test_occ_agent_add_key__keys(void **state)
       OCC_ERR_SYNTAX },
     { "off the curve", "dpop",
       "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" EC_Y "\",\"y\":\"" EC_X "\"}", OCC_ERR_SYNTAX },
+    { "RSA, which nothing is signed with", "dpop", TEST_RSA_PUBLIC, OCC_ERR_SYNTAX },
+    { "RSA, private", "assertion", TEST_RSA_PRIVATE, OCC_ERR_SYNTAX },
+    { "P-384, which nothing is signed with", "assertion", TEST_P384_PUBLIC, OCC_ERR_SYNTAX },
+    { "P-521, private", "dpop", TEST_P521_PRIVATE, OCC_ERR_SYNTAX },
     { "for encryption", "dpop",
       "{\"kty\":\"EC\",\"crv\":\"P-256\",\"use\":\"enc\",\"x\":\"" EC_X "\",\"y\":\"" EC_Y "\"}",
       OCC_ERR_SYNTAX },

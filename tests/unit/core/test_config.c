@@ -165,7 +165,7 @@ static void test_config__refuses_null(void **state)
 #define DPOP_TEXT   "dpop: must be verify or host"
 #define NONCE_TEXT  "dpop_nonce: must be off, accept or require"
 #define UNKN_TEXT   "dpop_nonce_unknown: must be ignore or refuse"
-#define ALGS_TEXT   "dpop_algs: must be an array of ES256, Ed25519, EdDSA"
+#define ALGS_TEXT   "dpop_algs: must be an array of asymmetric algorithms, such as ES256"
 #define MODE_TEXT   "session_mode: must be sealed or stored"
 #define STORE_TEXT  "store_id: must be 16 octets as base64url"
 #define URLS_TEXT   "token_urls: must be an array of 1 to 16 URLs"
@@ -220,6 +220,8 @@ static void test_config_set__options(void **state)
     { "unknown nonce accept", "dpop_nonce_unknown", "accept", UNKN_TEXT },
     { "algs one", "dpop_algs", "[\"ES256\"]", NULL },
     { "algs all", "dpop_algs", "[\"ES256\",\"Ed25519\",\"EdDSA\"]", NULL },
+    { "algs of RSA and larger curves", "dpop_algs",
+      "[\"ES384\",\"ES512\",\"PS256\",\"PS384\",\"PS512\",\"RS256\",\"RS384\",\"RS512\"]", NULL },
     { "algs none", "dpop_algs", "[]", ALGS_TEXT },
     { "algs \"none\"", "dpop_algs", "[\"none\"]", ALGS_TEXT },
     { "algs symmetric", "dpop_algs", "[\"ES256\",\"HS256\"]", ALGS_TEXT },

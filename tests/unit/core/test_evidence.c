@@ -627,7 +627,8 @@ static int rejects_with_dirt(occ_evidence *e, int step)
 static int rejects_with_much(occ_evidence *e, int step)
 {
   (void)step;
-  return occ_evidence_reject(e, "a2345678901234567890123456789012345678901234567890123456789012345");
+  return occ_evidence_reject(e,
+                             "a2345678901234567890123456789012345678901234567890123456789012345");
 }
 
 static void test_judge__no(void **state)
@@ -900,9 +901,10 @@ static void test_write__order_of_members(void **state)
   x->params = "{\"b\":2,\"c\":2,\"e\":2}";
   txn = x_txn(x, X_BODY);
   assert_int_equal(x_run(x, txn), OCC_OK);
-  assert_non_null(strstr(occ_txn_body(txn, NULL),
-                         "\"authorization_requirement\":{\"a\":1,\"b\":2,\"c\":{\"y\":-1,\"z\":[true,"
-                         "null,\"x\"]},\"d\":\"twice\",\"e\":2,\"type\":\"https://t.example/e\"}"));
+  assert_non_null(
+      strstr(occ_txn_body(txn, NULL),
+             "\"authorization_requirement\":{\"a\":1,\"b\":2,\"c\":{\"y\":-1,\"z\":[true,"
+             "null,\"x\"]},\"d\":\"twice\",\"e\":2,\"type\":\"https://t.example/e\"}"));
   assert_int_equal(x_handle(x, txn), 1);
   occ_txn_free(txn);
   txn = x_follow_up(x, "ev=1");
@@ -925,8 +927,7 @@ static int parses_well(occ_evidence *e, int step)
 
   assert_ptr_equal(occ_evidence_keep(e, 1), own);
   assert_string_equal(about->nonce, host.handle);
-  assert_string_equal(about->wanted,
-                      "{\"a\":1,\"b\":1,\"c\":1,\"type\":\"https://t.example/e\"}");
+  assert_string_equal(about->wanted, "{\"a\":1,\"b\":1,\"c\":1,\"type\":\"https://t.example/e\"}");
   assert_int_equal(about->issued, X_T0);
   assert_int_equal(about->expires, X_T0 + 300000);
   assert_int_equal(about->now, X_T0);
@@ -983,7 +984,8 @@ static int judges_well(occ_evidence *e, int step)
     return OCC_PENDING;
   }
   assert_int_equal(step, 3);
-  assert_int_equal(occ_evidence_answer(e, NULL, NULL), OCC_NO); /* VERIFY, and it is the type's word */
+  assert_int_equal(occ_evidence_answer(e, NULL, NULL),
+                   OCC_NO); /* VERIFY, and it is the type's word */
   return occ_evidence_accept(e, "{\"level\":3}", 11);
 }
 

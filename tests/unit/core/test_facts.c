@@ -185,7 +185,8 @@ static void test_txn_has_scope__rows(void **state)
 static void test_txn_param__values(void **state)
 {
   x_host *x = *state;
-  occ_txn *txn = x_txn(x, "grant_type=a&resource=r1&audience=u&resource=r2&client_secret=s3&z=a%00b");
+  occ_txn *txn =
+      x_txn(x, "grant_type=a&resource=r1&audience=u&resource=r2&client_secret=s3&z=a%00b");
   size_t len = 0;
 
   assert_string_equal(occ_txn_param(txn, "resource", 0, NULL), "r1");
@@ -212,8 +213,7 @@ static void test_txn_confirmation__rows(void **state)
     { "mTLS", NULL, ANOTHER, NULL, "{\"x5t#S256\":\"" ANOTHER "\"}" },
     { "both", THUMB, ANOTHER, NULL, "{\"jkt\":\"" THUMB "\",\"x5t#S256\":\"" ANOTHER "\"}" },
     { "an attested key binds no token", NULL, NULL, THUMB, NULL },
-    { "all three", THUMB, ANOTHER, THUMB,
-      "{\"jkt\":\"" THUMB "\",\"x5t#S256\":\"" ANOTHER "\"}" },
+    { "all three", THUMB, ANOTHER, THUMB, "{\"jkt\":\"" THUMB "\",\"x5t#S256\":\"" ANOTHER "\"}" },
   };
   x_host *x = *state;
 
@@ -368,8 +368,8 @@ static void test_txn_fact__client(void **state)
   occ_txn *txn;
 
   x->metadata = NULL;
-  x->data[OCC_ASK_CLIENT] =
-      "{\"metadata\":{\"n\":1},\"first_seen\":5,\"age\":7,\"id\":\"forged\",\"authenticated\":true}";
+  x->data[OCC_ASK_CLIENT] = "{\"metadata\":{\"n\":1},\"first_seen\":5,\"age\":7,\"id\":\"forged\","
+                            "\"authenticated\":true}";
   x->client = NULL;
   txn = x_at(x, X_BODY "&client_id=c", OCC_ASK_DECIDE);
   assert_null(occ_txn_client_id(txn)); /* nobody has authenticated it */
@@ -423,10 +423,12 @@ static void test_txn_fact__session_evidence_and_satisfied(void **state)
   assert_int_equal(len, 2);
   assert_non_null(occ_txn_memo(txn, NULL));
   expect_fact(txn, "/satisfied", "[\"r\"]");
-  expect_fact(txn, "/evidence",
-              "{\"requirement\":\"r\",\"type\":\"t\",\"class\":\"provenance\",\"facts\":{\"level\":2}}");
+  expect_fact(
+      txn, "/evidence",
+      "{\"requirement\":\"r\",\"type\":\"t\",\"class\":\"provenance\",\"facts\":{\"level\":2}}");
   expect_fact(txn, "/session",
-              "{\"round\":1,\"attempt\":1,\"memo\":\"AP8\",\"bound\":{\"x5t#S256\":\"" THUMB "\"}}");
+              "{\"round\":1,\"attempt\":1,\"memo\":\"AP8\",\"bound\":{\"x5t#S256\":\"" THUMB
+              "\"}}");
   expect_fact(txn, "/sender", "{\"x5t#S256\":\"" THUMB "\"}");
   occ_txn_free(txn);
 
@@ -443,17 +445,32 @@ static void test_txn_fact__session_evidence_and_satisfied(void **state)
 
 /* ---- Secrets ---- */
 
-#define CANARY "canary-0123456789"
+#define CANARY        "canary-0123456789"
 /* Computed by another implementation. */
 #define CANARY_DIGEST "\"sha-256:FKLVWhGW0PMY97ImuZ42uOzOPOgsJ03IZc2gRO1Eif8\""
 
 static void test_txn_fact__secrets_are_digests(void **state)
 {
   static const char *const secret[] = {
-    "client_secret", "client_assertion", "code",          "code_verifier", "refresh_token",
-    "assertion",     "subject_token",    "actor_token",   "device_code",   "password",
-    "auth_req_id",   "ticket",           "claim_token",   "vp_token",      "pct",
-    "rpt",           "user_code",        "id_token_hint", "login_hint_token",
+    "client_secret",
+    "client_assertion",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "assertion",
+    "subject_token",
+    "actor_token",
+    "device_code",
+    "password",
+    "auth_req_id",
+    "ticket",
+    "claim_token",
+    "vp_token",
+    "pct",
+    "rpt",
+    "user_code",
+    "id_token_hint",
+    "login_hint_token",
     "challenge_session", /* the handle */
     "ev"                 /* evidence of this server */
   };
@@ -499,7 +516,8 @@ static void test_txn_fact__no_header_is_a_fact(void **state)
 static void test_txn_fact__of_what_is_no_text(void **state)
 {
   x_host *x = *state;
-  occ_txn *txn = x_at(x, X_BODY "&b%FF=1&c=%C3%28&d=a%00b&resource=%FF&resource=ok", OCC_ASK_DECIDE);
+  occ_txn *txn =
+      x_at(x, X_BODY "&b%FF=1&c=%C3%28&d=a%00b&resource=%FF&resource=ok", OCC_ASK_DECIDE);
 
   expect_fact(txn, "/request/scope", "\"a\"");
   assert_memory_equal(occ_txn_fact(txn, "/request/c", NULL), "\"sha-256:", 9);

@@ -141,7 +141,8 @@ static void test_txn_answer__stale_tickets_have_no_effect(void **state)
   assert_int_equal(occ_txn_run(txn, X_T0), OCC_PENDING);
   assert_int_equal(ticket_of(txn), own);
   assert_int_equal(occ_txn_answer(txn, own, OCC_NO, NULL, 0), OCC_OK);
-  assert_int_equal(occ_txn_answer(txn, own, OCC_YES, NULL, 0), OCC_ERR_STALE); /* the first counts */
+  assert_int_equal(occ_txn_answer(txn, own, OCC_YES, NULL, 0),
+                   OCC_ERR_STALE); /* the first counts */
   expect_end(txn, occ_txn_run(txn, X_T0), OCC_OK, OCC_REFUSE, "unauthorized_client",
              "policy_refused");
   assert_int_equal(occ_txn_answer(txn, own, OCC_YES, NULL, 0), OCC_ERR_STALE);
@@ -264,8 +265,7 @@ static void test_txn_answer_challenge__rows(void **state)
     print_message("  %s\n", row[i].why);
     assert_int_equal(occ_txn_answer_challenge(txn, own, row[i].name, row[i].params), row[i].want);
     assert_int_equal(occ_txn_run(txn, X_T0), row[i].want == OCC_OK ? OCC_OK : OCC_PENDING);
-    assert_int_equal(occ_txn_outcome(txn),
-                     row[i].want == OCC_OK ? OCC_CHALLENGE : OCC_UNDECIDED);
+    assert_int_equal(occ_txn_outcome(txn), row[i].want == OCC_OK ? OCC_CHALLENGE : OCC_UNDECIDED);
     occ_txn_free(txn);
   }
 }
@@ -633,10 +633,14 @@ static void test_txn_answer__decide_and_client(void **state)
     { "CLIENT: metadata twice", OCC_ASK_CLIENT, OCC_YES, "{\"metadata\":{},\"metadata\":{}}",
       OCC_ERR_ANSWER, OCC_FAILED, "temporarily_unavailable", "host_answer_malformed" },
   };
-  static const answer_row unknown = {
-    "CLIENT no, nobody authenticated it", OCC_ASK_CLIENT, OCC_NO, NULL, OCC_OK, OCC_REFUSE,
-    "invalid_client", "client_unknown"
-  };
+  static const answer_row unknown = { "CLIENT no, nobody authenticated it",
+                                      OCC_ASK_CLIENT,
+                                      OCC_NO,
+                                      NULL,
+                                      OCC_OK,
+                                      OCC_REFUSE,
+                                      "invalid_client",
+                                      "client_unknown" };
   x_host *x = *state;
 
   x->metadata = NULL;
@@ -651,8 +655,10 @@ static void test_txn_answer__check(void **state)
 {
 #define GOOD "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define BAD(why, data)                                                                             \
-  { why,        OCC_ASK_CHECK,             OCC_YES, data, OCC_ERR_ANSWER,                          \
-    OCC_FAILED, "temporarily_unavailable", "host_answer_malformed" }
+  {                                                                                                \
+    why, OCC_ASK_CHECK, OCC_YES, data, OCC_ERR_ANSWER, OCC_FAILED, "temporarily_unavailable",      \
+        "host_answer_malformed"                                                                    \
+  }
   static const answer_row row[] = {
     { "CHECK no", OCC_ASK_CHECK, OCC_NO, NULL, OCC_OK, OCC_REFUSE, "invalid_grant",
       "grant_refused" },
@@ -698,14 +704,20 @@ static void test_txn_answer__check(void **state)
 static void test_txn_answer__once_and_verify(void **state)
 {
 #define ONCE(why, verdict, data)                                                                   \
-  { why,        OCC_ASK_ONCE,              verdict, data, OCC_ERR_ANSWER,                          \
-    OCC_FAILED, "temporarily_unavailable", "host_answer_malformed" }
+  {                                                                                                \
+    why, OCC_ASK_ONCE, verdict, data, OCC_ERR_ANSWER, OCC_FAILED, "temporarily_unavailable",       \
+        "host_answer_malformed"                                                                    \
+  }
 #define NO(why, data)                                                                              \
-  { why,        OCC_ASK_VERIFY,        OCC_NO, data, OCC_OK,                                       \
-    OCC_REFUSE, "unauthorized_client", "evidence_rejected" }
+  {                                                                                                \
+    why, OCC_ASK_VERIFY, OCC_NO, data, OCC_OK, OCC_REFUSE, "unauthorized_client",                  \
+        "evidence_rejected"                                                                        \
+  }
 #define BAD(why, data)                                                                             \
-  { why,        OCC_ASK_VERIFY,            OCC_YES, data, OCC_ERR_ANSWER,                          \
-    OCC_FAILED, "temporarily_unavailable", "host_answer_malformed" }
+  {                                                                                                \
+    why, OCC_ASK_VERIFY, OCC_YES, data, OCC_ERR_ANSWER, OCC_FAILED, "temporarily_unavailable",     \
+        "host_answer_malformed"                                                                    \
+  }
   static const answer_row row[] = {
     ONCE("no, without the place", OCC_NO, NULL),
     ONCE("no, a place that was not asked", OCC_NO, "1"),
@@ -924,7 +936,8 @@ static void test_answerer__keeps_its_question(void **state)
   }
   occ_txn_wake(txn);
   assert_int_equal(c.wakes, 1);
-  assert_int_equal(occ_txn_answer(txn, c.ticket, OCC_YES, NULL, 0), OCC_OK); /* the component, late */
+  assert_int_equal(occ_txn_answer(txn, c.ticket, OCC_YES, NULL, 0),
+                   OCC_OK); /* the component, late */
   assert_int_equal(occ_txn_answer(txn, c.ticket, OCC_NO, NULL, 0), OCC_ERR_STALE);
   assert_null(occ_txn_question(txn));
   assert_int_equal(occ_txn_run(txn, X_T0 + 4), OCC_OK);
@@ -975,7 +988,8 @@ static void test_answerer__is_told_once_when_its_question_ends(void **state)
       assert_int_equal(occ_txn_run(txn, X_T0 + 1), OCC_ERR_ANSWER);
       assert_int_equal(c.cancels, 1);
     }
-    assert_int_equal(occ_txn_answer(txn, kept, OCC_YES, NULL, 0), way == 0 ? OCC_OK : OCC_ERR_STALE);
+    assert_int_equal(occ_txn_answer(txn, kept, OCC_YES, NULL, 0),
+                     way == 0 ? OCC_OK : OCC_ERR_STALE);
     if (way == 0) { /* unanswered this time */
       occ_txn_free(txn);
       assert_int_equal(c.cancels, 0);

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* ES256 and Ed25519 on plain octets. Signatures to verify are OpenSSL's own, by tests/support/test_keys.c; signatures made
+/* ECDSA and Ed25519 on plain octets. Signatures to verify are OpenSSL's own, by tests/support/test_keys.c; signatures made
  * here are verified by OpenSSL directly. */
 
 #include "jose/curve.h"
 
 #include <openssl/bn.h>
+#include <openssl/ec.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/sha.h>
 
 #include "base/b64.h"
@@ -59,7 +61,7 @@ static int teardown(void **state)
   return 0;
 }
 
-static void test_curve_verify_p256__takes_good_signatures(void **state)
+static void test_curve_verify__takes_good_signatures(void **state)
 {
   uint8_t sig[64];
   int short_r = 0, short_s = 0;
@@ -69,7 +71,7 @@ static void test_curve_verify_p256__takes_good_signatures(void **state)
   for (int i = 0; i < 20000 && (i < 50 || short_r == 0 || short_s == 0); i++) {
     test_sign(sig, TEST_CLIENT_A_PRIVATE, text, sizeof(text) - 1);
     if (i < 50 || sig[0] == 0 || sig[32] == 0) {
-      assert_int_equal(occ__curve_verify_p256(ws, ec_pub, input(), sig), OCC_OK);
+      assert_int_equal(occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig), OCC_OK);
     }
     short_r += sig[0] == 0;
     short_s += sig[32] == 0;
@@ -78,7 +80,7 @@ static void test_curve_verify_p256__takes_good_signatures(void **state)
   assert_true(short_s > 0);
 }
 
-static void test_curve_verify_p256__refuses_numbers_out_of_range(void **state)
+static void test_curve_verify__refuses_numbers_out_of_range(void **state)
 {
   static const struct {
     const char *why;
@@ -108,22 +110,22 @@ static void test_curve_verify_p256__refuses_numbers_out_of_range(void **state)
       memcpy(sig + row[i].at, p256_n, 32);
     }
     sig[row[i].at + 31] = (uint8_t)(sig[row[i].at + 31] + row[i].add);
-    check_rc(row[i].why, occ__curve_verify_p256(ws, ec_pub, input(), sig),
+    check_rc(row[i].why, occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig),
              OCC__REASON_JOSE_SIGNATURE);
   }
   memset(sig, 0xff, sizeof(sig));
-  check_rc("N-JOSE-07 R, S huge", occ__curve_verify_p256(ws, ec_pub, input(), sig),
+  check_rc("N-JOSE-07 R, S huge", occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig),
            OCC__REASON_JOSE_SIGNATURE);
   memset(sig, 0, sizeof(sig));
-  check_rc("N-JOSE-07 R=S=0", occ__curve_verify_p256(ws, ec_pub, input(), sig),
+  check_rc("N-JOSE-07 R=S=0", occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig),
            OCC__REASON_JOSE_SIGNATURE);
   memcpy(sig, good + 32, 32);
   memcpy(sig + 32, good, 32);
-  check_rc("R and S exchanged", occ__curve_verify_p256(ws, ec_pub, input(), sig),
+  check_rc("R and S exchanged", occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig),
            OCC__REASON_JOSE_SIGNATURE);
 }
 
-static void test_curve_verify_p256__refuses_every_changed_octet(void **state)
+static void test_curve_verify__refuses_every_changed_octet(void **state)
 {
   uint8_t good[64], sig[64], other[sizeof(text)];
   (void)state;
@@ -132,20 +134,22 @@ static void test_curve_verify_p256__refuses_every_changed_octet(void **state)
   for (size_t i = 0; i < sizeof(sig); i++) {
     memcpy(sig, good, sizeof(sig));
     sig[i] ^= 0x10;
-    assert_int_equal(occ__curve_verify_p256(ws, ec_pub, input(), sig), OCC__REASON_JOSE_SIGNATURE);
+    assert_int_equal(occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig),
+                     OCC__REASON_JOSE_SIGNATURE);
   }
   for (size_t i = 0; i < sizeof(text) - 1; i++) {
     memcpy(other, text, sizeof(text));
     other[i] ^= 1;
-    assert_int_equal(occ__curve_verify_p256(ws, ec_pub, occ__span(other, sizeof(text) - 1), good),
-                     OCC__REASON_JOSE_SIGNATURE);
+    assert_int_equal(
+        occ__curve_verify(ws, OCC__P256, ec_pub, occ__span(other, sizeof(text) - 1), good),
+        OCC__REASON_JOSE_SIGNATURE);
   }
-  assert_int_equal(occ__curve_verify_p256(ws, ec_pub, input(), good), OCC_OK);
+  assert_int_equal(occ__curve_verify(ws, OCC__P256, ec_pub, input(), good), OCC_OK);
 }
 
 /* Who has the private key can choose R = -e/d, so that u1*G + u2*Q is infinite. OpenSSL calls that an error of its own;
  * here it is a wrong signature. */
-static void test_curve_verify_p256__refuses_an_infinite_sum(void **state)
+static void test_curve_verify__refuses_an_infinite_sum(void **state)
 {
   uint8_t digest[32], sig[64] = { 0 };
   BN_CTX *ctx = BN_CTX_new();
@@ -160,7 +164,7 @@ static void test_curve_verify_p256__refuses_an_infinite_sum(void **state)
   assert_int_equal(BN_bn2binpad(r, sig, 32), 32);
   sig[63] = 1;
   check_rc("N-JOSE-07 the sum of points is infinite",
-           occ__curve_verify_p256(ws, ec_pub, input(), sig), OCC__REASON_JOSE_SIGNATURE);
+           occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig), OCC__REASON_JOSE_SIGNATURE);
   assert_int_equal(ERR_peek_error(), 0);
   BN_free(n);
   BN_free(d);
@@ -170,7 +174,7 @@ static void test_curve_verify_p256__refuses_an_infinite_sum(void **state)
 }
 
 /* JOSE-41: S and n-S both fit. Known, and why no replay key may be made of a token's text. */
-static void test_curve_verify_p256__takes_the_other_s(void **state)
+static void test_curve_verify__takes_the_other_s(void **state)
 {
   uint8_t sig[64];
   BIGNUM *n = BN_bin2bn(p256_n, 32, NULL), *s;
@@ -180,12 +184,12 @@ static void test_curve_verify_p256__takes_the_other_s(void **state)
   s = BN_bin2bn(sig + 32, 32, NULL);
   assert_int_equal(BN_sub(s, n, s), 1);
   assert_int_equal(BN_bn2binpad(s, sig + 32, 32), 32);
-  assert_int_equal(occ__curve_verify_p256(ws, ec_pub, input(), sig), OCC_OK);
+  assert_int_equal(occ__curve_verify(ws, OCC__P256, ec_pub, input(), sig), OCC_OK);
   BN_free(n);
   BN_free(s);
 }
 
-static void test_curve_check_p256__judges_points(void **state)
+static void test_curve_check__judges_points(void **state)
 {
   /* x = 5 has the y below; p + 5 is a second spelling of it that fits 32 octets. */
   static const struct {
@@ -217,9 +221,221 @@ static void test_curve_check_p256__judges_points(void **state)
     assert_int_equal(BN_hex2bn(&y, row[i].y), 64);
     assert_int_equal(BN_bn2binpad(x, pub + 1, 32), 32);
     assert_int_equal(BN_bn2binpad(y, pub + 33, 32), 32);
-    check_rc(row[i].why, occ__curve_check_p256(ws, pub), row[i].want);
+    check_rc(row[i].why, occ__curve_check(ws, OCC__P256, pub), row[i].want);
     BN_free(x);
     BN_free(y);
+  }
+  assert_int_equal(ERR_peek_error(), 0);
+}
+
+/* ---- The larger curves; their numbers are OpenSSL's ---- */
+
+#define MAX_HALF 66u
+
+typedef struct large {
+  occ_curve curve;
+  int nid;
+  size_t half;
+  const char *jwk;
+  uint8_t pub[1 + 2 * MAX_HALF], n[MAX_HALF], p[MAX_HALF];
+} large;
+
+static void octets_of(uint8_t *out, size_t len, const char *jwk, const char *name)
+{
+  json_t *value = json_of(jwk);
+
+  assert_int_equal(occ__b64_decode_exact(
+                       out, len, occ__span_text(json_string_value(json_object_get(value, name)))),
+                   OCC_OK);
+  json_decref(value);
+}
+
+static void load_large(large *out, int which)
+{
+  static const large both[2] = {
+    { .curve = OCC__P384, .nid = NID_secp384r1, .half = 48, .jwk = TEST_P384_PRIVATE },
+    { .curve = OCC__P521, .nid = NID_secp521r1, .half = 66, .jwk = TEST_P521_PRIVATE },
+  };
+  EC_GROUP *group = EC_GROUP_new_by_curve_name(both[which].nid);
+  BIGNUM *p = BN_new();
+  const int half = (int)both[which].half;
+
+  *out = both[which];
+  out->pub[0] = 0x04;
+  octets_of(out->pub + 1, out->half, out->jwk, "x");
+  octets_of(out->pub + 1 + out->half, out->half, out->jwk, "y");
+  assert_int_equal(EC_GROUP_get_curve(group, p, NULL, NULL, NULL), 1);
+  assert_int_equal(BN_bn2binpad(EC_GROUP_get0_order(group), out->n, half), half);
+  assert_int_equal(BN_bn2binpad(p, out->p, half), half);
+  assert_int_equal(occ__curve_half(out->curve), out->half);
+  BN_free(p);
+  EC_GROUP_free(group);
+}
+
+static void test_curve_verify__takes_good_signatures_of_large_curves(void **state)
+{
+  uint8_t sig[TEST_SIG_MAX];
+  large of;
+  (void)state;
+
+  for (int which = 0; which < 2; which++) {
+    /* A leading zero octet in R and in S, and a high bit: DER of every length. R of P-521 begins with 0 or 1. */
+    const uint8_t below = which == 0 ? 1 : 2, second = which == 0 ? 255 : 1;
+    int short_r = 0, short_s = 0;
+
+    load_large(&of, which);
+    for (int i = 0; i < 20000 && (i < 20 || short_r == 0 || short_s == 0); i++) {
+      const uint8_t *s = sig + of.half;
+      int rare;
+
+      assert_int_equal(test_sign_alg(sig, of.jwk, NULL, text, sizeof(text) - 1), 2 * of.half);
+      rare = sig[0] < below && sig[1] <= second;
+      short_r += rare;
+      short_s += s[0] < below && s[1] <= second;
+      if (i < 20 || rare || s[0] < below) {
+        assert_int_equal(occ__curve_verify(ws, of.curve, of.pub, input(), sig), OCC_OK);
+      }
+    }
+    assert_true(short_r > 0);
+    assert_true(short_s > 0);
+  }
+}
+
+static void test_curve_verify__refuses_numbers_out_of_range_of_large_curves(void **state)
+{
+  static const struct {
+    const char *why;
+    int of_s, from_n, add;
+  } row[] = {
+    { "N-JOSE-07 R=0", 0, 0, 0 },
+    { "N-JOSE-07 S=0", 1, 0, 0 },
+    { "N-JOSE-07 R=n", 0, 1, 0 },
+    { "N-JOSE-07 S=n", 1, 1, 0 },
+    { "N-JOSE-07 R=n+1", 0, 1, 1 },
+    { "N-JOSE-07 S=n+1", 1, 1, 1 },
+    { "R=n-1, in range but wrong", 0, 1, -1 },
+    { "S=n-1, in range but wrong", 1, 1, -1 },
+    { "R=1, in range but wrong", 0, 0, 1 },
+    { "S=1, in range but wrong", 1, 0, 1 },
+  };
+  uint8_t good[TEST_SIG_MAX], sig[TEST_SIG_MAX];
+  large of;
+  (void)state;
+
+  for (int which = 0; which < 2; which++) {
+    load_large(&of, which);
+    assert_int_equal(test_sign_alg(good, of.jwk, NULL, text, sizeof(text) - 1), 2 * of.half);
+    for (size_t i = 0; i < ROWS(row); i++) {
+      uint8_t *number = sig + (row[i].of_s ? of.half : 0);
+
+      memcpy(sig, good, sizeof(sig));
+      memset(number, 0, of.half);
+      if (row[i].from_n) {
+        memcpy(number, of.n, of.half);
+      }
+      number[of.half - 1] = (uint8_t)(number[of.half - 1] + row[i].add);
+      check_rc(row[i].why, occ__curve_verify(ws, of.curve, of.pub, input(), sig),
+               OCC__REASON_JOSE_SIGNATURE);
+    }
+    for (size_t i = 0; i < 2 * of.half; i++) {
+      memcpy(sig, good, sizeof(sig));
+      sig[i] ^= 0x01;
+      check_rc("a changed octet", occ__curve_verify(ws, of.curve, of.pub, input(), sig),
+               OCC__REASON_JOSE_SIGNATURE);
+    }
+    check_rc("another text", occ__curve_verify(ws, of.curve, of.pub, occ__span(text, 5), good),
+             OCC__REASON_JOSE_SIGNATURE);
+    check_rc("as it was", occ__curve_verify(ws, of.curve, of.pub, input(), good), OCC_OK);
+  }
+  assert_int_equal(ERR_peek_error(), 0);
+}
+
+static void test_curve_verify__refuses_an_infinite_sum_of_large_curves(void **state)
+{
+  uint8_t digest[64], d[MAX_HALF], sig[2 * MAX_HALF];
+  large of;
+  (void)state;
+
+  for (int which = 0; which < 2; which++) {
+    BN_CTX *ctx = BN_CTX_new();
+    BIGNUM *n, *r = BN_new(), *e, *k;
+
+    load_large(&of, which);
+    octets_of(d, of.half, of.jwk, "d");
+    (void)(which == 0 ? SHA384(text, sizeof(text) - 1, digest)
+                      : SHA512(text, sizeof(text) - 1, digest));
+    n = BN_bin2bn(of.n, (int)of.half, NULL);
+    e = BN_bin2bn(digest, which == 0 ? 48 : 64, NULL);
+    k = BN_bin2bn(d, (int)of.half, NULL);
+    assert_non_null(BN_mod_inverse(r, k, n, ctx));
+    assert_int_equal(BN_mod_mul(r, r, e, n, ctx), 1);
+    assert_int_equal(BN_sub(r, n, r), 1);
+    memset(sig, 0, sizeof(sig));
+    assert_int_equal(BN_bn2binpad(r, sig, (int)of.half), (int)of.half);
+    sig[2 * of.half - 1] = 1;
+    check_rc("N-JOSE-07 the sum of points is infinite",
+             occ__curve_verify(ws, of.curve, of.pub, input(), sig), OCC__REASON_JOSE_SIGNATURE);
+    BN_free(n);
+    BN_free(r);
+    BN_free(e);
+    BN_free(k);
+    BN_CTX_free(ctx);
+  }
+  assert_int_equal(ERR_peek_error(), 0);
+}
+
+static void test_curve_check__judges_points_of_large_curves(void **state)
+{
+  uint8_t pub[1 + 2 * MAX_HALF], sig[TEST_SIG_MAX];
+  large of;
+  (void)state;
+
+  for (int which = 0; which < 2; which++) {
+    load_large(&of, which);
+    for (int i = 0; i < 9; i++) {
+      static const char *const why[] = { "as it is",         "N-JOSE-09 off the curve",
+                                         "N-JOSE-09 (0,0)",  "N-JOSE-09 x = p",
+                                         "N-JOSE-09 y = p",  "N-JOSE-09 x, y huge",
+                                         "compressed, 02",   "infinity",
+                                         "x and y exchanged" };
+      uint8_t *x = pub + 1, *y = pub + 1 + of.half;
+
+      memcpy(pub, of.pub, sizeof(pub));
+      switch (i) {
+      case 0:
+        break;
+      case 1:
+        y[of.half - 1] ^= 1;
+        break;
+      case 2:
+        memset(x, 0, 2 * of.half);
+        break;
+      case 3:
+        memcpy(x, of.p, of.half);
+        break;
+      case 4:
+        memcpy(y, of.p, of.half);
+        break;
+      case 5:
+        memset(x, 0xff, 2 * of.half);
+        break;
+      case 6:
+        pub[0] = 2;
+        break;
+      case 7:
+        pub[0] = 0;
+        break;
+      default:
+        memcpy(x, of.pub + 1 + of.half, of.half);
+        memcpy(y, of.pub + 1, of.half);
+        break;
+      }
+      check_rc(why[i], occ__curve_check(ws, of.curve, pub), i == 0 ? OCC_OK : OCC__REASON_JOSE_KEY);
+    }
+    /* After all of those the slot takes the good key again. */
+    assert_int_equal(test_sign_alg(sig, of.jwk, NULL, text, sizeof(text) - 1), 2 * of.half);
+    assert_int_equal(occ__curve_verify(ws, of.curve, pub, input(), sig), OCC__REASON_JOSE_KEY);
+    assert_int_equal(occ__curve_verify(ws, of.curve, of.pub, input(), sig), OCC_OK);
   }
   assert_int_equal(ERR_peek_error(), 0);
 }
@@ -381,12 +597,16 @@ static void test_curve_sign__makes_what_openssl_takes(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_curve_verify_p256__takes_good_signatures),
-    cmocka_unit_test(test_curve_verify_p256__refuses_numbers_out_of_range),
-    cmocka_unit_test(test_curve_verify_p256__refuses_every_changed_octet),
-    cmocka_unit_test(test_curve_verify_p256__refuses_an_infinite_sum),
-    cmocka_unit_test(test_curve_verify_p256__takes_the_other_s),
-    cmocka_unit_test(test_curve_check_p256__judges_points),
+    cmocka_unit_test(test_curve_verify__takes_good_signatures),
+    cmocka_unit_test(test_curve_verify__refuses_numbers_out_of_range),
+    cmocka_unit_test(test_curve_verify__refuses_every_changed_octet),
+    cmocka_unit_test(test_curve_verify__refuses_an_infinite_sum),
+    cmocka_unit_test(test_curve_verify__takes_the_other_s),
+    cmocka_unit_test(test_curve_check__judges_points),
+    cmocka_unit_test(test_curve_verify__takes_good_signatures_of_large_curves),
+    cmocka_unit_test(test_curve_verify__refuses_numbers_out_of_range_of_large_curves),
+    cmocka_unit_test(test_curve_verify__refuses_an_infinite_sum_of_large_curves),
+    cmocka_unit_test(test_curve_check__judges_points_of_large_curves),
     cmocka_unit_test(test_curve_check_ed25519__judges_points),
     cmocka_unit_test(test_curve_verify_ed25519__refuses),
     cmocka_unit_test(test_curve_pair__tells_whose_private_key_it_is),

@@ -12,7 +12,9 @@
 #define B(members)   "{" TEST_CLIENT_B_MEMBERS members "}"
 #define I(members)   "{" TEST_ISSUER_MEMBERS members "}"
 #define E(members)   "{" TEST_ISSUER_ED_MEMBERS members "}"
-#define RSA(members) "{\"kty\":\"RSA\",\"n\":\"sXch\",\"e\":\"AQAB\"" members "}"
+#define R(members)   "{" TEST_RSA_MEMBERS members "}"
+/* Of a kind that is nobody's here. */
+#define AKP(members) "{\"kty\":\"AKP\",\"alg\":\"ML-DSA-44\",\"pub\":\"sXch\"" members "}"
 
 static occ_workspace *ws;
 
@@ -51,9 +53,21 @@ static void test_jwks_read__keeps_and_skips(void **state)
     { "one kid, two kinds", SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"1\"")), 2 },
     { "other members of the set", "{\"keys\":[" A("") "],\"x\":[1]}", 1 },
     { "JOSE-36 unknown kty", SET("{\"kty\":\"AKP\",\"pub\":\"AA\"}," A("")), 1 },
-    { "RSA", SET(RSA("") "," A("")), 1 },
-    { "RSA that nobody looks at", SET("{\"kty\":\"RSA\"}"), 0 },
-    { "unknown crv", SET("{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"\"}," A("")), 1 },
+    { "RSA", SET(R("") "," A("")), 2 },
+    { "P-384 and P-521", SET(TEST_P384_PUBLIC "," TEST_P521_PUBLIC), 2 },
+    { "one kid, five kinds",
+      SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"1\"") "," R(
+          ",\"kid\":\"1\"") ",{" TEST_P384_MEMBERS ",\"kid\":\"1\"},{" TEST_P521_MEMBERS
+                            ",\"kid\":\"1\"}"),
+      5 },
+    { "a kind that nobody looks at", SET("{\"kty\":\"AKP\"}"), 0 },
+    { "unknown crv", SET("{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"\"}," A("")), 1 },
+    { "RSA of 1024 bits for encryption",
+      SET("{\"kty\":\"RSA\",\"n\":\"sXch\",\"e\":\"AQAB\","
+          "\"use\":\"enc\"}," A("")),
+      1 },
+    { "RSA with alg RSA-OAEP", SET(R(",\"alg\":\"RSA-OAEP\"") "," A("")), 1 },
+    { "RSA with key_ops wrapKey", SET(R(",\"key_ops\":[\"wrapKey\"]") "," A("")), 1 },
     { "X25519", SET("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"}," E("")), 1 },
     { "use enc", SET(A(",\"use\":\"enc\"") "," B("")), 1 },
     { "use enc and use sig under one kid",
@@ -86,7 +100,20 @@ static void test_jwks_read__refuses(void **state)
     { "an element that is a set", SET(SET(A(""))) },
     { "kty missing", SET(A("") ",{\"crv\":\"P-256\"}") },
     { "JOSE-37 a private key", SET(A("") "," TEST_CLIENT_B_PRIVATE) },
-    { "JOSE-37 a private key of an unknown kty", SET(A("") "," RSA(",\"d\":\"AA\"")) },
+    { "JOSE-37 a private key of an unknown kty", SET(A("") "," AKP(",\"d\":\"AA\"")) },
+    { "JOSE-37 a private RSA key", SET(A("") "," TEST_RSA_PRIVATE) },
+    { "JOSE-37 an RSA prime", SET(A("") "," R(",\"p\":\"AA\"")) },
+    { "JOSE-37 a private P-384 key", SET(A("") "," TEST_P384_PRIVATE) },
+    { "RSA without numbers", SET(A("") ",{\"kty\":\"RSA\"}") },
+    { "N-JOSE-08 RSA of 24 bits", SET(A("") ",{\"kty\":\"RSA\",\"n\":\"sXch\",\"e\":\"AQAB\"}") },
+    { "N-JOSE-08 RSA with e = 1",
+      SET(A("") ",{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"AQ\"}") },
+    { "P-384 with an empty x", SET(A("") ",{\"kty\":\"EC\",\"crv\":\"P-384\",\"x\":\"\"}") },
+    { "P-521 off the curve", SET("{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"" TEST_P521_Y
+                                 "\",\"y\":\"" TEST_P521_X "\"}") },
+    { "RSA with an alg of curves", SET(R(",\"alg\":\"ES256\"")) },
+    { "JOSE-37 one kid for two RSA keys",
+      SET(R(",\"kid\":\"1\",\"alg\":\"RS256\"") "," R(",\"kid\":\"1\",\"alg\":\"PS256\"")) },
     { "JOSE-37 a private key that would be skipped by its use",
       SET(A("") ","
                 "{" TEST_CLIENT_B_MEMBERS ",\"use\":\"enc\",\"d\":\"AA\"}") },
@@ -127,7 +154,7 @@ static void test_jwks_read__limits_the_keys(void **state)
 
     for (size_t i = 0; i < count; i++) {
       /* Those that are skipped count too: a look at each is what costs. */
-      assert_int_equal(json_array_append_new(keys, json_of(i % 2 ? RSA("") : A(""))), 0);
+      assert_int_equal(json_array_append_new(keys, json_of(i % 2 ? AKP("") : A(""))), 0);
     }
     check_rc("keys", occ__jwks_read(&jwks, &occ__mem_libc, ws, set),
              count <= OCC__MAX_JWKS_KEYS ? OCC_OK : KEY);
@@ -163,6 +190,17 @@ static void test_jwks_find__by_kid_and_alg(void **state)
       OCC__ALG_EDDSA, TEST_ISSUER_ED_THUMBPRINT },
     { "JOSE-31 the key's own alg", SET(E(",\"alg\":\"EdDSA\",\"kid\":\"1\"")), "1",
       OCC__ALG_ED25519, NULL },
+    { "RSA by kid", SET(R(",\"kid\":\"1\"") "," A(",\"kid\":\"1\"")), "1", OCC__ALG_PS256,
+      TEST_RSA_THUMBPRINT },
+    { "JOSE-31 an RSA key for PS256, asked for RS256", SET(R(",\"kid\":\"1\",\"alg\":\"PS256\"")),
+      "1", OCC__ALG_RS256, NULL },
+    { "JOSE-31 an RSA key for each alg: RS256",
+      SET(R(",\"kid\":\"1\",\"alg\":\"RS256\"") "," R(",\"kid\":\"2\",\"alg\":\"PS256\"")), NULL,
+      OCC__ALG_RS256, TEST_RSA_THUMBPRINT },
+    { "P-384", SET(TEST_P384_PUBLIC "," TEST_P521_PUBLIC "," A("")), NULL, OCC__ALG_ES384,
+      TEST_P384_THUMBPRINT },
+    { "P-521", SET(TEST_P384_PUBLIC "," TEST_P521_PUBLIC "," A("")), NULL, OCC__ALG_ES512,
+      TEST_P521_THUMBPRINT },
     { "no alg", SET(A("")), NULL, OCC__ALG_NONE, NULL },
     { "no keys", SET(""), NULL, OCC__ALG_ES256, NULL },
   };
@@ -185,7 +223,7 @@ static void test_jwks_find__by_kid_and_alg(void **state)
 
 static void test_jwks_read__survives_every_failed_allocation(void **state)
 {
-  json_t *set = json_of(SET(A("") "," RSA("") "," E("")));
+  json_t *set = json_of(SET(A("") "," AKP("") "," R("") "," E("")));
   int rc = OCC_ERR_MEMORY;
   occ_jwks jwks;
   fail_mem fm;
@@ -203,7 +241,7 @@ static void test_jwks_read__survives_every_failed_allocation(void **state)
       assert_int_equal(fm.live, 0);
     }
     assert_int_equal(rc, OCC_OK);
-    assert_int_equal(jwks.count, 2);
+    assert_int_equal(jwks.count, 3);
     occ__jwks_clear(&jwks);
     assert_int_equal(fm.live, 0);
   }

@@ -5,6 +5,9 @@
 
 #include "jose/jws.h"
 
+#include <openssl/bn.h>
+#include <openssl/ecdsa.h>
+
 #include "base/b64.h"
 #include "jose_test.h"
 
@@ -17,6 +20,9 @@
 #define HEADER64 "eyJhbGciOiJFUzI1NiJ9"
 #define EMPTY64  "e30"
 #define SIG64    "AAAA"
+
+#define ALL_ALGS  ((1u << OCC__ALGS) - 2u)
+#define ALG(name) "{\"alg\":\"" name "\"}"
 
 static occ_workspace *ws;
 static occ_jwk client_a, issuer_ed;
@@ -309,7 +315,7 @@ static void test_jws_parse__borrows_and_owns(void **state)
 /* What a header leads to; the signature is 64 zero octets. */
 static int check_header(const char *header, unsigned algs, const char *typ, size_t sig_len)
 {
-  static const uint8_t sig[80];
+  static const uint8_t sig[600];
   char *token = test_token(header, strlen(header), OCTETS(CLAIMS), sig, sig_len);
   occ_jws jws;
   int rc;
@@ -409,6 +415,23 @@ static void test_jws_check__allows_only_listed_algorithms(void **state)
       OCC__REASON_JOSE_ALG },
     { "Ed25519 of EdDSA", "{\"alg\":\"Ed25519\"}", OCC__ALG_BIT(OCC__ALG_EDDSA),
       OCC__REASON_JOSE_ALG },
+    { "PS256 of the list of assertions", ALG("PS256"), OCC__ALGS_ASSERTION,
+      OCC__REASON_JOSE_SIGNATURE },
+    { "RS256 of the list of assertions", ALG("RS256"), OCC__ALGS_ASSERTION,
+      OCC__REASON_JOSE_SIGNATURE },
+    { "PS384 of the list of assertions", ALG("PS384"), OCC__ALGS_ASSERTION, OCC__REASON_JOSE_ALG },
+    { "PS512 of the list of assertions", ALG("PS512"), OCC__ALGS_ASSERTION, OCC__REASON_JOSE_ALG },
+    { "RS384 of the list of assertions", ALG("RS384"), OCC__ALGS_ASSERTION, OCC__REASON_JOSE_ALG },
+    { "RS512 of the list of assertions", ALG("RS512"), OCC__ALGS_ASSERTION, OCC__REASON_JOSE_ALG },
+    { "ES384 of the list of assertions", ALG("ES384"), OCC__ALGS_ASSERTION, OCC__REASON_JOSE_ALG },
+    { "ES512 of the list of assertions", ALG("ES512"), OCC__ALGS_ASSERTION, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-06 rs256", ALG("rs256"), ALL_ALGS, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-06 Ps256", ALG("Ps256"), ALL_ALGS, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-06 es384", ALG("es384"), ALL_ALGS, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-06 ES521", ALG("ES521"), ALL_ALGS, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-06 ESP384", ALG("ESP384"), ALL_ALGS, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-06 RS1", ALG("RS1"), ALL_ALGS, OCC__REASON_JOSE_ALG },
+    { "N-JOSE-10 HS256 where all are listed", ALG("HS256"), ~0u, OCC__REASON_JOSE_ALG },
     { "nothing listed", "{\"alg\":\"ES256\"}", 0, OCC__REASON_JOSE_ALG },
     { "the bit of none lets nothing in", "{\"alg\":\"none\"}", ~0u, OCC__REASON_JOSE_ALG },
   };
@@ -484,6 +507,41 @@ static void test_jws_check__limits_of_kid_and_signature(void **state)
   }
 }
 
+static void test_jws_check__length_of_the_signature(void **state)
+{
+  static const struct {
+    const char *why, *header;
+    size_t len;
+    int want;
+  } row[] = {
+    { "ES384", ALG("ES384"), 96, OCC_OK },
+    { "N-JOSE-07 ES384, 95 octets", ALG("ES384"), 95, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-07 ES384, 97 octets", ALG("ES384"), 97, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-07 ES384, 64 octets", ALG("ES384"), 64, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-07 ES384, DER", ALG("ES384"), 104, OCC__REASON_JOSE_SIGNATURE },
+    { "ES512", ALG("ES512"), 132, OCC_OK },
+    { "N-JOSE-07 ES512, 131 octets", ALG("ES512"), 131, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-07 ES512, 133 octets", ALG("ES512"), 133, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-07 ES512, 128 octets", ALG("ES512"), 128, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-07 ES512, DER", ALG("ES512"), 139, OCC__REASON_JOSE_SIGNATURE },
+    { "ES256, the length of ES384", ALG("ES256"), 96, OCC__REASON_JOSE_SIGNATURE },
+    { "ES256, the length of RSA", ALG("ES256"), 256, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-08 RS256, 255 octets", ALG("RS256"), 255, OCC__REASON_JOSE_SIGNATURE },
+    { "RS256, 256 octets", ALG("RS256"), 256, OCC_OK },
+    { "RS256, 257 octets", ALG("RS256"), 257, OCC_OK },
+    { "RS256, 511 octets", ALG("RS256"), 511, OCC_OK },
+    { "RS256, 512 octets", ALG("RS256"), 512, OCC_OK },
+    { "N-JOSE-08 RS256, 513 octets", ALG("RS256"), 513, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-08 PS512, 128 octets", ALG("PS512"), 128, OCC__REASON_JOSE_SIGNATURE },
+    { "PS512, 384 octets", ALG("PS512"), 384, OCC_OK },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    check_rc(row[i].why, check_header(row[i].header, ALL_ALGS, NULL, row[i].len), row[i].want);
+  }
+}
+
 /* parse, check, verify: the first that fails. */
 static int judge(const char *token, const occ_jwk *key)
 {
@@ -491,7 +549,7 @@ static int judge(const char *token, const occ_jwk *key)
   int rc = parse(&jws, token, strlen(token));
 
   if (rc == OCC_OK) {
-    rc = occ__jws_check(&jws, OCC__ALGS_DEFAULT, NULL);
+    rc = occ__jws_check(&jws, ALL_ALGS, NULL);
   }
   if (rc == OCC_OK) {
     rc = occ__jws_verify(&jws, ws, key);
@@ -562,6 +620,89 @@ static void test_jws_verify__takes_rfc_8037_a4(void **state)
   check_text("as a JWT", token, MALFORMED);
 }
 
+#define RSA_7520                                                                                   \
+  "{\"kty\":\"RSA\",\"kid\":\"bilbo.baggins@hobbiton.example\",\"use\":\"sig\",\"n\":\""           \
+  "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_"       \
+  "AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpP"       \
+  "e7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg"       \
+  "_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw\","              \
+  "\"e\":\"AQAB\"}"
+#define PAYLOAD_7520                                                                               \
+  ".SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAg"      \
+  "b250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dp"       \
+  "bmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4"
+
+/* Their payloads are plain text, so they are no JWTs; the layer below takes them. */
+static void test_jws_verify__takes_published_signatures(void **state)
+{
+  static const struct {
+    const char *why, *key, *input, *sig;
+    occ_alg alg;
+  } row[] = {
+    { "RFC 7515 A.4, ES512",
+      "{\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":"
+      "\"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_"
+      "NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk\","
+      "\"y\":"
+      "\"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-"
+      "x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2\"}",
+      "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
+      "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO"
+      "0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9E"
+      "RBXukOXolLzeO_Jn",
+      OCC__ALG_ES512 },
+    { "RFC 7520 4.1, RS256", RSA_7520,
+      "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9" PAYLOAD_7520,
+      "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx"
+      "996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHR"
+      "D68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrD"
+      "aLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH8"
+      "4ogoree7vjbU5y18kDquDg",
+      OCC__ALG_RS256 },
+    { "RFC 7520 4.2, PS384", RSA_7520,
+      "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9" PAYLOAD_7520,
+      "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsG"
+      "qDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8Z"
+      "nyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8c"
+      "BE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmW"
+      "jwZ6oD4ifKo8DYM-X72Eaw",
+      OCC__ALG_PS384 },
+    { "RFC 7520 4.3, ES512",
+      "{\"kty\":\"EC\",\"kid\":\"bilbo.baggins@hobbiton.example\",\"use\":\"sig\",\"crv\":\"P-"
+      "521\",\"x\":"
+      "\"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-"
+      "7ytDyRXYgCF5cj0Kt\","
+      "\"y\":"
+      "\"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-"
+      "HqHZR1\"}",
+      "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9" PAYLOAD_7520,
+      "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4V"
+      "a2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8"
+      "OcGDqoRuBomu9xQ2",
+      OCC__ALG_ES512 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    occ_jws jws = { .alg = row[i].alg, .input = occ__span_text(row[i].input) };
+    occ_jwk key;
+
+    check_rc(row[i].why, occ__jwk_read_text(&key, ws, occ__span_text(row[i].key), 0), OCC_OK);
+    assert_int_equal(
+        occ__b64_decode(jws.sig, sizeof(jws.sig), &jws.sig_len, occ__span_text(row[i].sig)),
+        OCC_OK);
+    check_rc(row[i].why, occ__jws_verify(&jws, ws, &key), OCC_OK);
+    jws.sig_len--;
+    check_rc("one octet less", occ__jws_verify(&jws, ws, &key), OCC__REASON_JOSE_SIGNATURE);
+    jws.sig_len++;
+    jws.sig[jws.sig_len - 1] ^= 1;
+    check_rc("changed", occ__jws_verify(&jws, ws, &key), OCC__REASON_JOSE_SIGNATURE);
+    jws.sig[jws.sig_len - 1] ^= 1;
+    jws.input.len--;
+    check_rc("another text", occ__jws_verify(&jws, ws, &key), OCC__REASON_JOSE_SIGNATURE);
+  }
+}
+
 static void test_jws_verify__needs_the_right_key(void **state)
 {
   static const struct {
@@ -585,6 +726,40 @@ static void test_jws_verify__needs_the_right_key(void **state)
       ES256, TEST_CLIENT_A_PUBLIC, OCC__REASON_JOSE_SIGNATURE },
     { "JOSE-31 the key is for EdDSA, the token says Ed25519", TEST_ISSUER_ED_PRIVATE, ED25519,
       "{" TEST_ISSUER_ED_MEMBERS ",\"alg\":\"EdDSA\"}", OCC__REASON_JOSE_KEY },
+    { "RS256", TEST_RSA_PRIVATE, ALG("RS256"), TEST_RSA_PUBLIC, OCC_OK },
+    { "RS384", TEST_RSA_PRIVATE, ALG("RS384"), TEST_RSA_PUBLIC, OCC_OK },
+    { "RS512", TEST_RSA_PRIVATE, ALG("RS512"), TEST_RSA_PUBLIC, OCC_OK },
+    { "PS256", TEST_RSA_PRIVATE, ALG("PS256"), TEST_RSA_PUBLIC, OCC_OK },
+    { "PS384", TEST_RSA_PRIVATE, ALG("PS384"), TEST_RSA_PUBLIC, OCC_OK },
+    { "PS512", TEST_RSA_PRIVATE, ALG("PS512"), TEST_RSA_PUBLIC, OCC_OK },
+    { "ES384", TEST_P384_PRIVATE, ALG("ES384"), TEST_P384_PUBLIC, OCC_OK },
+    { "ES512", TEST_P521_PRIVATE, ALG("ES512"), TEST_P521_PUBLIC, OCC_OK },
+    { "N-JOSE-06 ES256 with a P-384 key", TEST_P384_PRIVATE, ES256, TEST_P384_PUBLIC,
+      OCC__REASON_JOSE_SIGNATURE }, /* for its 96 octets */
+    { "N-JOSE-06 ES256 and its signature with a P-384 key", TEST_CLIENT_A_PRIVATE, ES256,
+      TEST_P384_PUBLIC, OCC__REASON_JOSE_KEY },
+    { "N-JOSE-06 ES512 with a P-256 key", TEST_P521_PRIVATE, ALG("ES512"), TEST_CLIENT_A_PUBLIC,
+      OCC__REASON_JOSE_KEY },
+    { "N-JOSE-06 ES384 with a P-521 key", TEST_P384_PRIVATE, ALG("ES384"), TEST_P521_PUBLIC,
+      OCC__REASON_JOSE_KEY },
+    { "N-JOSE-06 ES512 with a P-384 key", TEST_P521_PRIVATE, ALG("ES512"), TEST_P384_PUBLIC,
+      OCC__REASON_JOSE_KEY },
+    { "N-JOSE-06 an ES512 signature called ES384", TEST_P521_PRIVATE, ALG("ES384"),
+      TEST_P521_PUBLIC, OCC__REASON_JOSE_SIGNATURE },
+    { "N-JOSE-06 RS256 with a P-256 key", TEST_RSA_PRIVATE, ALG("RS256"), TEST_CLIENT_A_PUBLIC,
+      OCC__REASON_JOSE_KEY },
+    { "N-JOSE-06 ES256 with an RSA key", TEST_CLIENT_A_PRIVATE, ES256, TEST_RSA_PUBLIC,
+      OCC__REASON_JOSE_KEY },
+    { "N-JOSE-06 EdDSA with an RSA key", TEST_ISSUER_ED_PRIVATE, ALG("EdDSA"), TEST_RSA_PUBLIC,
+      OCC__REASON_JOSE_KEY },
+    { "JOSE-31 the key is for PS256, the token says RS256", TEST_RSA_PRIVATE, ALG("RS256"),
+      "{" TEST_RSA_MEMBERS ",\"alg\":\"PS256\"}", OCC__REASON_JOSE_KEY },
+    { "JOSE-31 the key is for RS256, the token says PS256", TEST_RSA_PRIVATE, ALG("PS256"),
+      "{" TEST_RSA_MEMBERS ",\"alg\":\"RS256\"}", OCC__REASON_JOSE_KEY },
+    { "JOSE-31 the key is for RS256, the token says RS512", TEST_RSA_PRIVATE, ALG("RS512"),
+      "{" TEST_RSA_MEMBERS ",\"alg\":\"RS256\"}", OCC__REASON_JOSE_KEY },
+    { "JOSE-31 the key is for PS256, and so is the token", TEST_RSA_PRIVATE, ALG("PS256"),
+      "{" TEST_RSA_MEMBERS ",\"alg\":\"PS256\"}", OCC_OK },
     { "JOSE-25 the header's jwk is no key source", TEST_CLIENT_B_PRIVATE,
       "{\"alg\":\"ES256\",\"jwk\":" TEST_CLIENT_B_PUBLIC "}", TEST_CLIENT_A_PUBLIC,
       OCC__REASON_JOSE_SIGNATURE },
@@ -682,26 +857,134 @@ static void test_jws_verify__refuses_other_encodings(void **state)
   check_text("N-JOSE-07 0 octets", HEADER64 "." EMPTY64 ".", MALFORMED);
 }
 
+/* The token with that signature in the place of the good one. */
+static void check_sig(const char *why, const char *header, const occ_jwk *key, const uint8_t *sig,
+                      size_t len, int want)
+{
+  char *token = test_token(header, strlen(header), OCTETS(CLAIMS), sig, len);
+
+  check_rc(why, judge(token, key), want);
+  free(token);
+}
+
+static size_t to_der(uint8_t *der, const uint8_t *sig, int half)
+{
+  ECDSA_SIG *pair = ECDSA_SIG_new();
+  int len;
+
+  assert_int_equal(
+      ECDSA_SIG_set0(pair, BN_bin2bn(sig, half, NULL), BN_bin2bn(sig + half, half, NULL)), 1);
+  len = i2d_ECDSA_SIG(pair, &der);
+  assert_true(len > 0);
+  ECDSA_SIG_free(pair);
+  return (size_t)len;
+}
+
+static void test_jws_verify__refuses_other_encodings_of_large_curves(void **state)
+{
+  static const struct {
+    const char *private_key, *public_key, *header;
+    size_t half;
+  } row[] = {
+    { TEST_P384_PRIVATE, TEST_P384_PUBLIC, ALG("ES384"), 48 },
+    { TEST_P521_PRIVATE, TEST_P521_PUBLIC, ALG("ES512"), 66 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    const size_t half = row[i].half, len = 2 * half;
+    uint8_t good[132], sig[200] = { 0 };
+    char *token = test_jws(row[i].private_key, row[i].header, CLAIMS);
+    const char *header = row[i].header;
+    occ_jwk key;
+
+    assert_int_equal(occ__jwk_read_text(&key, ws, occ__span_text(row[i].public_key), 0), OCC_OK);
+    assert_int_equal(occ__b64_decode_exact(good, len, occ__span_text(strrchr(token, '.') + 1)),
+                     OCC_OK);
+    free(token);
+    check_sig("as it is", header, &key, good, len, OCC_OK);
+    check_sig("N-JOSE-07 DER", header, &key, sig, to_der(sig, good, (int)half),
+              OCC__REASON_JOSE_SIGNATURE);
+    /* DER cut, or filled, to the length that is due */
+    check_sig("N-JOSE-07 DER, cut", header, &key, sig, len, OCC__REASON_JOSE_SIGNATURE);
+    memset(sig, 0, sizeof(sig));
+    memcpy(sig, good, len);
+    check_sig("N-JOSE-07 one octet less", header, &key, sig, len - 1, OCC__REASON_JOSE_SIGNATURE);
+    check_sig("N-JOSE-07 trailing zero", header, &key, sig, len + 1, OCC__REASON_JOSE_SIGNATURE);
+    check_sig("N-JOSE-07 trailing zeros", header, &key, sig, len + 2, OCC__REASON_JOSE_SIGNATURE);
+    memset(sig, 0, half);
+    check_sig("N-JOSE-07 R=0", header, &key, sig, len, OCC__REASON_JOSE_SIGNATURE);
+    memcpy(sig, good, half);
+    memset(sig + half, 0, half);
+    check_sig("N-JOSE-07 S=0", header, &key, sig, len, OCC__REASON_JOSE_SIGNATURE);
+    memset(sig, 0xff, len);
+    check_sig("N-JOSE-07 R, S huge", header, &key, sig, len, OCC__REASON_JOSE_SIGNATURE);
+    memcpy(sig, good + half, half);
+    memcpy(sig + half, good, half);
+    check_sig("R and S exchanged", header, &key, sig, len, OCC__REASON_JOSE_SIGNATURE);
+  }
+}
+
 /* No character of a token can be changed: what can still be read does not verify. */
 static void test_jws_verify__refuses_every_changed_character(void **state)
 {
-  const char *const private_key[] = { TEST_CLIENT_A_PRIVATE, TEST_ISSUER_ED_PRIVATE };
-  const occ_jwk *const key[] = { &client_a, &issuer_ed };
+  static const struct {
+    const char *private_key, *public_key, *header;
+  } row[] = {
+    { TEST_CLIENT_A_PRIVATE, TEST_CLIENT_A_PUBLIC, ES256 },
+    { TEST_ISSUER_ED_PRIVATE, TEST_ISSUER_ED_PUBLIC, ED25519 },
+    { TEST_RSA_PRIVATE, TEST_RSA_PUBLIC, ALG("RS256") },
+    { TEST_RSA_PRIVATE, TEST_RSA_PUBLIC, ALG("PS256") },
+    { TEST_P384_PRIVATE, TEST_P384_PUBLIC, ALG("ES384") },
+    { TEST_P521_PRIVATE, TEST_P521_PUBLIC, ALG("ES512") },
+  };
   (void)state;
 
-  for (int k = 0; k < 2; k++) {
-    char *token = test_jws(private_key[k], k == 0 ? ES256 : ED25519, CLAIMS);
+  for (size_t i = 0; i < ROWS(row); i++) {
+    char *token = test_jws(row[i].private_key, row[i].header, CLAIMS);
+    occ_jwk key;
 
-    assert_int_equal(judge(token, key[k]), OCC_OK);
+    assert_int_equal(occ__jwk_read_text(&key, ws, occ__span_text(row[i].public_key), 0), OCC_OK);
+    assert_int_equal(judge(token, &key), OCC_OK);
     for (char *at = token; *at != '\0'; at++) {
       const char before = *at;
 
       *at = before == 'B' ? 'C' : 'B';
-      assert_int_not_equal(judge(token, key[k]), OCC_OK);
+      assert_int_not_equal(judge(token, &key), OCC_OK);
       *at = before;
     }
-    assert_int_equal(judge(token, key[k]), OCC_OK);
+    assert_int_equal(judge(token, &key), OCC_OK);
     free(token);
+  }
+}
+
+/* A proof by a key that is only taken where the configuration lists its algorithm. */
+static void test_jws_verify__takes_a_dpop_proof_of_a_listed_algorithm(void **state)
+{
+  static const struct {
+    const char *private_key, *thumbprint;
+    occ_alg alg;
+  } row[] = {
+    { TEST_RSA_PRIVATE, TEST_RSA_THUMBPRINT, OCC__ALG_PS256 },
+    { TEST_P384_PRIVATE, TEST_P384_THUMBPRINT, OCC__ALG_ES384 },
+    { TEST_P521_PRIVATE, TEST_P521_THUMBPRINT, OCC__ALG_ES512 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    char *proof = test_dpop(row[i].private_key, "POST", "https://as.example/token",
+                            INT64_C(1700000000), "j-1", NULL);
+    occ_jws jws;
+    occ_jwk key;
+
+    assert_int_equal(occ__jws_parse(&jws, &occ__mem_libc, occ__span_text(proof)), OCC_OK);
+    assert_int_equal(occ__jws_check(&jws, OCC__ALGS_DEFAULT, "dpop+jwt"), OCC__REASON_JOSE_ALG);
+    assert_int_equal(occ__jws_check(&jws, OCC__ALG_BIT(row[i].alg), "dpop+jwt"), OCC_OK);
+    assert_int_equal(occ__jwk_read(&key, ws, json_object_get(jws.header, "jwk"), 0), OCC_OK);
+    assert_int_equal(occ__jws_verify(&jws, ws, &key), OCC_OK);
+    assert_string_equal(key.thumbprint, row[i].thumbprint);
+    occ__jws_clear(&jws);
+    free(proof);
   }
 }
 
@@ -771,6 +1054,26 @@ static void test_jws_sign__makes_tokens_that_verify(void **state)
   assert_string_equal(occ__buf_string(&out), want);
   occ__buf_clear(&out);
   free(want);
+}
+
+static void test_jws_may_sign__two_kinds(void **state)
+{
+  static const struct {
+    const char *jwk;
+    int want;
+  } row[] = {
+    { TEST_CLIENT_A_PUBLIC, 1 }, { TEST_ISSUER_ED_PUBLIC, 1 }, { TEST_RSA_PUBLIC, 0 },
+    { TEST_P384_PUBLIC, 0 },     { TEST_P521_PUBLIC, 0 },
+  };
+  occ_jwk key;
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    assert_int_equal(occ__jwk_read_text(&key, ws, occ__span_text(row[i].jwk), 0), OCC_OK);
+    check_rc(row[i].jwk, occ__jws_may_sign(&key), row[i].want);
+  }
+  occ__jwk_wipe(&key);
+  assert_false(occ__jws_may_sign(&key));
 }
 
 static void test_jws_input__is_what_is_signed(void **state)
@@ -927,11 +1230,16 @@ int main(void)
     cmocka_unit_test(test_jws_check__compares_typ_as_media_type),
     cmocka_unit_test(test_jws_check__limits_of_kid_and_signature),
     cmocka_unit_test(test_jws_verify__takes_published_tokens),
+    cmocka_unit_test(test_jws_check__length_of_the_signature),
     cmocka_unit_test(test_jws_verify__takes_rfc_8037_a4),
+    cmocka_unit_test(test_jws_verify__takes_published_signatures),
     cmocka_unit_test(test_jws_verify__needs_the_right_key),
     cmocka_unit_test(test_jws_verify__refuses_without_a_check),
     cmocka_unit_test(test_jws_verify__refuses_other_encodings),
+    cmocka_unit_test(test_jws_verify__refuses_other_encodings_of_large_curves),
     cmocka_unit_test(test_jws_verify__refuses_every_changed_character),
+    cmocka_unit_test(test_jws_verify__takes_a_dpop_proof_of_a_listed_algorithm),
+    cmocka_unit_test(test_jws_may_sign__two_kinds),
     cmocka_unit_test(test_jws_verify__takes_a_dpop_proof),
     cmocka_unit_test(test_jws_sign__makes_tokens_that_verify),
     cmocka_unit_test(test_jws_input__is_what_is_signed),

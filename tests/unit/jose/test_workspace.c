@@ -120,6 +120,52 @@ static void test_sha256__gives_published_digests(void **state)
   assert_memory_equal(got, want, 32);
 }
 
+static void test_hash__gives_published_digests(void **state)
+{
+  /* FIPS 180-4, of "abc" and of nothing. */
+  static const struct {
+    const char *why, *text;
+    occ_hash hash;
+    const char *hex;
+  } row[] = {
+    { "SHA-256", "abc", OCC__SHA256,
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+    { "SHA-384", "abc", OCC__SHA384,
+      "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+      "8086072ba1e7cc2358baeca134c825a7" },
+    { "SHA-512", "abc", OCC__SHA512,
+      "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
+    { "SHA-384 of nothing", "", OCC__SHA384,
+      "38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da"
+      "274edebfe76f65fbd51ad2f14898b95b" },
+  };
+  uint8_t want[64], got[64];
+  (void)state;
+
+  for (int round = 0; round < 2; round++) {
+    for (size_t i = 0; i < ROWS(row); i++) {
+      check_rc(row[i].why, (int)from_hex(want, row[i].hex), (int)occ__hash_len(row[i].hash));
+      check_rc(row[i].why, occ__hash(ws, row[i].hash, got, occ__span_text(row[i].text)), OCC_OK);
+      assert_memory_equal(got, want, occ__hash_len(row[i].hash));
+    }
+  }
+}
+
+/* One digest at a time: another SHA-256 in between ends the one that is open. */
+static void test_hash__ends_an_open_sha256(void **state)
+{
+  static const uint8_t zero[32];
+  uint8_t got[64];
+  (void)state;
+
+  occ__sha256_begin(ws);
+  occ__sha256_add(ws, "a", 1);
+  assert_int_equal(occ__hash(ws, OCC__SHA256, got, occ__span_text("abc")), OCC_OK);
+  assert_int_equal(occ__sha256_end(ws, got), OCC_ERR_CRYPTO);
+  assert_memory_equal(got, zero, sizeof(zero));
+}
+
 static void test_sha256_add__frames_numbers_and_texts(void **state)
 {
   static const uint8_t whole[] = { 1, 2, 3, 4,    0,    0,    0,    2,   'h', 'i', 0,
@@ -335,15 +381,18 @@ static void test_workspace_verify__follows_the_key_in_the_slot(void **state)
   sign_text(&a);
   sign_text(&b);
   for (int round = 0; round < 3; round++) {
-    assert_int_equal(occ__workspace_put_key(ws, a.pub), OCC_OK);
-    assert_int_equal(occ__workspace_verify(ws, a.der, a.len, a.digest), OCC_OK);
-    assert_int_equal(occ__workspace_verify(ws, b.der, b.len, b.digest), OCC__REASON_JOSE_SIGNATURE);
-    assert_int_equal(occ__workspace_put_key(ws, b.pub), OCC_OK);
-    assert_int_equal(occ__workspace_verify(ws, a.der, a.len, a.digest), OCC__REASON_JOSE_SIGNATURE);
-    assert_int_equal(occ__workspace_verify(ws, b.der, b.len, b.digest), OCC_OK);
+    assert_int_equal(occ__workspace_put_key(ws, OCC__P256, a.pub), OCC_OK);
+    assert_int_equal(occ__workspace_verify(ws, OCC__P256, a.der, a.len, a.digest), OCC_OK);
+    assert_int_equal(occ__workspace_verify(ws, OCC__P256, b.der, b.len, b.digest),
+                     OCC__REASON_JOSE_SIGNATURE);
+    assert_int_equal(occ__workspace_put_key(ws, OCC__P256, b.pub), OCC_OK);
+    assert_int_equal(occ__workspace_verify(ws, OCC__P256, a.der, a.len, a.digest),
+                     OCC__REASON_JOSE_SIGNATURE);
+    assert_int_equal(occ__workspace_verify(ws, OCC__P256, b.der, b.len, b.digest), OCC_OK);
   }
   b.digest[31] ^= 1;
-  assert_int_equal(occ__workspace_verify(ws, b.der, b.len, b.digest), OCC__REASON_JOSE_SIGNATURE);
+  assert_int_equal(occ__workspace_verify(ws, OCC__P256, b.der, b.len, b.digest),
+                   OCC__REASON_JOSE_SIGNATURE);
   assert_int_equal(ERR_peek_error(), 0);
 }
 
@@ -356,20 +405,21 @@ static void test_workspace_verify__needs_a_good_key(void **state)
 
   sign_text(&a);
   assert_int_equal(occ__workspace_new(&made, &occ__mem_libc), OCC_OK);
-  assert_int_equal(occ__workspace_verify(made, a.der, a.len, a.digest), OCC_ERR_CRYPTO);
+  assert_int_equal(occ__workspace_verify(made, OCC__P256, a.der, a.len, a.digest), OCC_ERR_CRYPTO);
 
-  assert_int_equal(occ__workspace_put_key(made, a.pub), OCC_OK);
+  assert_int_equal(occ__workspace_put_key(made, OCC__P256, a.pub), OCC_OK);
   memcpy(bad, a.pub, sizeof(bad));
   bad[64] ^= 1; /* y of no point with this x */
-  assert_int_equal(occ__workspace_put_key(made, bad), OCC__REASON_JOSE_KEY);
-  assert_int_equal(occ__workspace_verify(made, a.der, a.len, a.digest), OCC_ERR_CRYPTO);
+  assert_int_equal(occ__workspace_put_key(made, OCC__P256, bad), OCC__REASON_JOSE_KEY);
+  assert_int_equal(occ__workspace_verify(made, OCC__P256, a.der, a.len, a.digest), OCC_ERR_CRYPTO);
   for (unsigned first = 0; first < 256; first++) {
     memcpy(bad, a.pub, sizeof(bad));
     bad[0] = (uint8_t)first;
-    assert_int_equal(occ__workspace_put_key(made, bad), first == 4 ? OCC_OK : OCC__REASON_JOSE_KEY);
+    assert_int_equal(occ__workspace_put_key(made, OCC__P256, bad),
+                     first == 4 ? OCC_OK : OCC__REASON_JOSE_KEY);
   }
-  assert_int_equal(occ__workspace_put_key(made, a.pub), OCC_OK);
-  assert_int_equal(occ__workspace_verify(made, a.der, a.len, a.digest), OCC_OK);
+  assert_int_equal(occ__workspace_put_key(made, OCC__P256, a.pub), OCC_OK);
+  assert_int_equal(occ__workspace_verify(made, OCC__P256, a.der, a.len, a.digest), OCC_OK);
   occ__workspace_free(made);
 }
 
@@ -387,10 +437,11 @@ static void test_workspace__leaves_the_error_queue_alone(void **state)
   load(&s, 1);
   s.tag[0] ^= 1;
   assert_int_equal(open_it(&s, out), OCC_ERR_CRYPTO);
-  assert_int_equal(occ__workspace_put_key(ws, bad), OCC__REASON_JOSE_KEY);
-  assert_int_equal(occ__workspace_put_key(ws, a.pub), OCC_OK);
+  assert_int_equal(occ__workspace_put_key(ws, OCC__P256, bad), OCC__REASON_JOSE_KEY);
+  assert_int_equal(occ__workspace_put_key(ws, OCC__P256, a.pub), OCC_OK);
   a.der[a.len - 1] ^= 1;
-  assert_int_equal(occ__workspace_verify(ws, a.der, a.len, a.digest), OCC__REASON_JOSE_SIGNATURE);
+  assert_int_equal(occ__workspace_verify(ws, OCC__P256, a.der, a.len, a.digest),
+                   OCC__REASON_JOSE_SIGNATURE);
   assert_int_equal(ERR_GET_REASON(ERR_peek_error()), 7);
   assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), 7);
   ERR_clear_error();
@@ -402,6 +453,8 @@ int main(void)
     cmocka_unit_test(test_workspace_new__survives_every_failed_allocation),
     cmocka_unit_test(test_workspace_free__wipes),
     cmocka_unit_test(test_sha256__gives_published_digests),
+    cmocka_unit_test(test_hash__gives_published_digests),
+    cmocka_unit_test(test_hash__ends_an_open_sha256),
     cmocka_unit_test(test_sha256_add__frames_numbers_and_texts),
     cmocka_unit_test(test_sha256_end__refuses_and_zeroes),
     cmocka_unit_test(test_hmac_sha512__gives_published_values),

@@ -213,7 +213,7 @@ static void test_form_parse__arena_is_full(void **state)
   occ__arena_clear(&small);
 
   form = (occ_form){ 0 };
-  occ__arena_init(&small, &occ__mem_libc, OCC__MAX_PARAMS * sizeof(occ_param) + 3);
+  occ__arena_init(&small, &occ__mem_libc, 16 * sizeof(occ_param) + 3);
   assert_int_equal(occ__form_parse(&form, &small, occ__span_text("a=1")), OCC_ERR_LIMIT);
   occ__arena_clear(&small);
 }
