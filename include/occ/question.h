@@ -196,7 +196,7 @@ OCC_API int occ_txn_answer_fetch_first(occ_txn *txn, occ_ticket ticket, const ch
  * An answerer: sees each question of its kind first, inside occ_txn_run(), for questions that can
  * be answered on the spot or by a component. Allowed inside: getters, the answer to this question,
  * and for DECIDE occ_txn_set() and occ_txn_set_memo(). occ_txn_run() is OCC_ERR_REENTRANT there,
- * occ_txn_free() is deferred.
+ * occ_txn_free() is deferred: the run returns OCC_ERR_STATE, and there is no txn any more.
  *
  * @return what the answer function returned
  * @return OCC_PENDING: kept; it will be answered later, the host sees WAIT, and every later run

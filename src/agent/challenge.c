@@ -179,8 +179,9 @@ static int read_object(occ_challenge *challenge, json_t *root)
 {
   const char *error = occ__json_text(root, "error");
 
-  if (is_success(challenge->http_status) &&
-      (json_object_get(root, "access_token") != NULL || json_object_get(root, "error") == NULL)) {
+  /* spec: RFC 6749 section 5.1, RFC 9126 section 2.2 */
+  if (is_success(challenge->http_status) && (occ__json_text(root, "access_token") != NULL ||
+                                             occ__json_text(root, "request_uri") != NULL)) {
     (void)read_expiry(&challenge->expires_in,
                       json_object_get(root, occ__names_kahrer_00.expires_in));
     return OCC_OK;

@@ -6,7 +6,11 @@
  * reach. A test stands at limit-1, limit and limit+1 of each. */
 
 /* The request. */
-#define OCC__MAX_BODY        (96u * 1024u) /* a presentation (32 KiB) percent-encoded, twice over */
+#define OCC__MAX_BODY (96u * 1024u) /* a presentation (32 KiB) percent-encoded, twice over */
+#define OCC__MAX_PARAM_NAME                                                                        \
+  128u /* octets; no specification has one of 32. Repeats are found by comparing all pairs */
+#define OCC__MAX_FACT                                                                              \
+  1024u /* octets of a parameter that the facts show as it is; longer ones by digest */
 #define OCC__MAX_PARAMS      128u          /* no grant has a tenth of that */
 #define OCC__MAX_HEADER      (16u * 1024u) /* one header value; common servers stop at 8 KiB a section */
 #define OCC__MAX_HEADERS     32u           /* lines kept of those that some type or proof needs */
@@ -63,7 +67,7 @@
 #define OCC__NONCE_STEPS_BACK 2
 
 /* The machine. */
-#define OCC__MAX_FETCHES 4u /* one document leads to another, jwks_uri; not to ten */
+#define OCC__MAX_FETCHES          4u /* one document leads to another, jwks_uri; not to ten */
 #define OCC__MAX_ONCE_KEYS        4u /* proof, assertion, session, evidence */
 #define OCC__MAX_REQUIREMENTS     256u
 #define OCC__MAX_REQUIREMENT_NAME 64u

@@ -69,7 +69,7 @@ static int64_t lifetime(const occ_txn *txn, const occ_requirement *requirement)
 }
 
 /* One request for random octets: the id, and the chain where a new one begins. spec: S-03 */
-static int fill(occ_txn *txn, const occ_requirement *requirement)
+static int fill(occ_txn *txn, const occ_requirement *requirement, unsigned senders)
 {
   occ_session *next = &txn->next;
   uint8_t random[OCC__SESSION_ID_LEN + OCC__CHAIN_LEN];
@@ -84,9 +84,9 @@ static int fill(occ_txn *txn, const occ_requirement *requirement)
   memcpy(next->store_id, txn->server->store_id, OCC__STORE_ID_LEN);
   next->issued = txn->now;
   next->expires = txn->now + lifetime(txn, requirement);
-  next->senders = txn->senders;
+  next->senders = (uint8_t)senders;
   for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED && rc == OCC_OK; kind++) {
-    if ((txn->senders & (1u << kind)) != 0) {
+    if ((senders & (1u << kind)) != 0) {
       rc = occ__b64_decode_exact(next->sender[kind], OCC__SHA256_LEN,
                                  occ__span_text(txn->sender[kind]));
     }
@@ -165,12 +165,12 @@ static occ_step keep(occ_txn *txn)
   return OCC__ASKED;
 }
 
-static occ_step challenge(occ_txn *txn, const occ_requirement *requirement)
+static occ_step challenge(occ_txn *txn, const occ_requirement *requirement, unsigned senders)
 {
   uint8_t digest[OCC__SHA256_LEN];
   const char *const *carriers;
   const char *wanted = NULL;
-  int rc = fill(txn, requirement);
+  int rc = fill(txn, requirement, senders);
 
   if (rc == OCC_OK) {
     rc = occ__evidence_write(txn, requirement, txn->next.params, &wanted, digest);
@@ -231,7 +231,7 @@ occ_step occ__decide_challenge(occ_txn *txn)
   next->params = occ__span_text(txn->asking.params);
   next->memo = occ__span(txn->memo, txn->memo_set ? txn->memo_len : 0);
   txn->reason = OCC__REASON_POLICY_CHALLENGED;
-  return challenge(txn, requirement);
+  return challenge(txn, requirement, txn->senders);
 }
 
 /* The machine's own repetition: same requirement, params and memo; the policy is not asked (O-05). */
@@ -256,5 +256,6 @@ occ_step occ__decide_again(occ_txn *txn)
   next->params = txn->session.params;
   next->memo = txn->session.memo;
   txn->reason = OCC__REASON_EVIDENCE_RETRY;
-  return challenge(txn, requirement);
+  /* A key that came in with evidence which was not good has not come in. */
+  return challenge(txn, requirement, txn->session.senders);
 }

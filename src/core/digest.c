@@ -5,16 +5,9 @@
 
 #include "core/digest.h"
 
+#include "core/params.h"
 #include "jose/jcs.h"
 #include "wire/json_in.h"
-
-/* Parameters that authenticate the client: it is authenticated again, perhaps with another secret or a fresh assertion. */
-static const char *const of_client[] = { "client_secret", "client_assertion",
-                                         "client_assertion_type", NULL };
-
-/* Parameters that a binding stands for: the host says which grant it is, in whatever octets it comes. */
-static const char *const of_grant[] = { "code",          "refresh_token", "assertion",
-                                        "subject_token", "actor_token",   NULL };
 
 /* Parameters whose value is JSON, so that the same value may be spelled in several ways. */
 static const char *const of_json[] = { "authorization_details", "claims", NULL };
@@ -31,7 +24,7 @@ static int is_listed(const char *const *list, occ_span name)
 }
 
 /* The same, and a name of the list that ends in "*" stands for all that begin like it. */
-static int is_ignored(const char *const *list, occ_span name)
+int occ__digest_ignores(const char *const *list, occ_span name)
 {
   if (is_listed(list, name)) {
     return 1;
@@ -54,11 +47,15 @@ static occ_span name_of(const occ_param *param)
 
 static int is_kept(const occ_digest_query *query, const occ_param *param)
 {
-  occ_span name = name_of(param);
+  const unsigned flags = occ__params_flags(param->name);
+  const occ_span name = name_of(param);
 
-  return param->value_len > 0 && !occ__span_is(name, query->session_param) &&
-         !is_listed(of_client, name) && !is_listed(query->carriers, name) &&
-         !is_ignored(query->ignore, name) && (query->binding == NULL || !is_listed(of_grant, name));
+  if (param->value_len == 0 || (flags & OCC__PARAM_CREDENTIAL) != 0 ||
+      (query->binding != NULL && (flags & OCC__PARAM_GRANT) != 0)) {
+    return 0;
+  }
+  return !occ__span_is(name, query->session_param) && !is_listed(query->carriers, name) &&
+         !occ__digest_ignores(query->ignore, name);
 }
 
 /* Octet order, the shorter first where one begins the other. */

@@ -27,6 +27,9 @@ typedef struct occ_digest_query {
 int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
                         const occ_digest_query *query);
 
+/* Does the option leave this parameter out? */
+int occ__digest_ignores(const char *const *ignore, occ_span name);
+
 typedef struct occ_bound {
   const char *issuer, *client_id,
       *method; /* client_id and method: NULL when there is none, which differs from "" */

@@ -132,8 +132,20 @@ static void look(const occ_evidence *evidence)
   }
 }
 
+static int is_listed(const char *const *list, const char *name, int header)
+{
+  for (; *list != NULL; list++) {
+    if (header ? occ__header_name_equal(*list, name) : strcmp(*list, name) == 0) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* Only from where the type says that its evidence comes: a form parameter must not pass for a header. */
 const char *occ_evidence_param(const occ_evidence *evidence, const char *name, size_t *len)
 {
+  const occ_kind *kind;
   const occ_param *param;
   const occ_header *line;
 
@@ -143,14 +155,16 @@ const char *occ_evidence_param(const occ_evidence *evidence, const char *name, s
   if (evidence == NULL || name == NULL || evidence->phase == OCC__WRITING) {
     return NULL; /* what is asked for must not depend on what came */
   }
-  param = occ__form_find(&evidence->txn->form, name, 0);
+  kind = evidence->requirement->kind;
+  param = is_listed(kind->params, name, 0) ? occ__form_find(&evidence->txn->form, name, 0) : NULL;
   if (param != NULL) {
     if (len != NULL) {
       *len = param->value_len;
     }
     return param->value;
   }
-  line = occ__headers_find(&evidence->txn->headers, name, 0);
+  line = is_listed(kind->headers, name, 1) ? occ__headers_find(&evidence->txn->headers, name, 0)
+                                           : NULL;
   if (line != NULL && len != NULL) {
     *len = line->value_len;
   }

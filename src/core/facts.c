@@ -6,6 +6,7 @@
 #include "core/txn.h"
 
 #include "base/b64.h"
+#include "core/params.h"
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 
@@ -85,19 +86,8 @@ const char *occ_txn_reason(const occ_txn *txn)
 /* The parameters that are, or hold, something secret. */
 static int is_secret(const occ_txn *txn, const char *name)
 {
-  static const char *const secret[] = {
-    "client_secret", "client_assertion", "code",          "code_verifier",   "refresh_token",
-    "assertion",     "subject_token",    "actor_token",   "device_code",     "password",
-    "auth_req_id",   "ticket",           "claim_token",   "vp_token",        "pct",
-    "rpt",           "user_code",        "id_token_hint", "login_hint_token"
-  };
-
-  for (size_t i = 0; i < sizeof(secret) / sizeof(secret[0]); i++) {
-    if (strcmp(secret[i], name) == 0) {
-      return 1;
-    }
-  }
-  return strcmp(name, txn->server->names->session) == 0 ||
+  return (occ__params_flags(name) & OCC__PARAM_SECRET) != 0 ||
+         strcmp(name, txn->server->names->session) == 0 ||
          occ__server_carrier(txn->server, name) != NULL;
 }
 
@@ -141,7 +131,7 @@ static int put_param(occ_txn *txn, json_t *request, const occ_param *param)
     return put(request, param->name, json_incref(txn->details));
   }
   /* What is not UTF-8 the policy sees by its digest. */
-  value = is_secret(txn, param->name) || !occ__json_is_utf8(text)
+  value = is_secret(txn, param->name) || text.len > OCC__MAX_FACT || !occ__json_is_utf8(text)
               ? digest_text(txn, text)
               : json_stringn(param->value, param->value_len);
   if (strcmp(param->name, "resource") != 0 && strcmp(param->name, "audience") != 0) {
@@ -294,7 +284,7 @@ static json_t *evidence_facts(const occ_txn *txn)
   return evidence;
 }
 
-json_t *occ__facts_build(occ_txn *txn)
+static json_t *build(occ_txn *txn)
 {
   json_t *facts = json_object();
 
@@ -307,6 +297,22 @@ json_t *occ__facts_build(occ_txn *txn)
     return NULL;
   }
   return facts;
+}
+
+void occ__facts_drop(occ_txn *txn)
+{
+  json_decref(txn->facts);
+  txn->facts = NULL;
+}
+
+/* Built once for all that is asked while one question is open: a policy may look at many. */
+const json_t *occ__facts_get(const occ_txn *txn)
+{
+  if (txn->facts == NULL || !txn->begun) {
+    occ__facts_drop(txn->self);
+    txn->self->facts = build(txn->self);
+  }
+  return txn->facts;
 }
 
 /* One reference token of RFC 6901, unescaped; 0 at the end or on an error. */
@@ -387,7 +393,6 @@ const char *occ_txn_fact(const occ_txn *txn, const char *pointer, size_t *len)
 {
   const char *text = NULL;
   const json_t *found;
-  json_t *facts;
 
   if (len != NULL) {
     *len = 0;
@@ -395,12 +400,10 @@ const char *occ_txn_fact(const occ_txn *txn, const char *pointer, size_t *len)
   if (txn == NULL || pointer == NULL) {
     return NULL;
   }
-  facts = occ__facts_build(txn->self);
-  found = follow(facts, pointer);
+  found = follow(occ__facts_get(txn), pointer);
   if (found != NULL) {
     text = occ__facts_text(txn, found, len);
   }
-  json_decref(facts);
   return text;
 }
 

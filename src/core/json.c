@@ -257,11 +257,8 @@ static const char *finish(const occ_txn *txn, occ_buf *out, size_t *len)
 
 static void put_facts(occ_buf *out, const occ_txn *txn)
 {
-  json_t *facts = occ__facts_build(txn->self);
-
   occ__json_name(out, "facts");
-  occ__json_value(out, facts); /* NULL: no memory, and that sticks in out */
-  json_decref(facts);
+  occ__json_value(out, occ__facts_get(txn)); /* NULL: no memory, and that sticks in out */
 }
 
 const char *occ_txn_question_json(const occ_txn *txn, size_t *len)
@@ -328,25 +325,55 @@ static int set_extras(occ_txn *txn, const json_t *answer)
   return rc;
 }
 
+/* What an answer that is not taken must not leave behind. */
+typedef struct extras {
+  int64_t expiry_ms;
+  int challenge_status, challenge_anyway, memo_set;
+  size_t memo_len;
+  uint8_t memo[OCC__MAX_MEMO];
+} extras;
+
+static extras save_extras(const occ_txn *txn)
+{
+  extras saved = { .expiry_ms = txn->expiry_ms,
+                   .challenge_status = txn->challenge_status,
+                   .challenge_anyway = txn->challenge_anyway,
+                   .memo_set = txn->memo_set,
+                   .memo_len = txn->memo_len };
+
+  memcpy(saved.memo, txn->memo, sizeof(saved.memo));
+  return saved;
+}
+
+static void restore_extras(occ_txn *txn, const extras *saved)
+{
+  txn->expiry_ms = saved->expiry_ms;
+  txn->challenge_status = saved->challenge_status;
+  txn->challenge_anyway = saved->challenge_anyway;
+  txn->memo_set = saved->memo_set;
+  txn->memo_len = saved->memo_len;
+  memcpy(txn->memo, saved->memo, sizeof(txn->memo));
+}
+
 static int answer_challenge(occ_txn *txn, occ_ticket ticket, const json_t *answer)
 {
   const json_t *params = json_object_get(answer, "params");
-  const occ_question *q = occ_txn_question(txn);
+  const extras saved = save_extras(txn);
   const char *text = NULL;
-  int rc;
+  int rc = OCC_ERR_ARGUMENT;
 
-  if (q == NULL || ticket == 0 || q->ticket != ticket) {
-    return OCC_ERR_STALE;
+  if (txn->asking.q.kind == OCC_ASK_DECIDE && (params == NULL || json_is_object(params))) {
+    rc = set_extras(txn, answer);
   }
-  rc = q->kind == OCC_ASK_DECIDE ? set_extras(txn, answer) : OCC_ERR_ARGUMENT;
-  if (rc == OCC_OK && params != NULL && json_object_size(params) > 0) {
+  if (rc == OCC_OK && json_object_size(params) > 0) {
     text = occ__facts_text(txn, params, NULL);
     rc = text == NULL ? OCC_ERR_MEMORY : OCC_OK;
-  } else if (rc == OCC_OK && params != NULL && !json_is_object(params)) {
-    rc = OCC_ERR_ARGUMENT;
   }
   if (rc == OCC_OK) {
     rc = occ_txn_answer_challenge(txn, ticket, occ__json_text(answer, "requirement"), text);
+  }
+  if (rc != OCC_OK) {
+    restore_extras(txn, &saved);
   }
   return rc;
 }
@@ -432,6 +459,9 @@ static int answer_with(occ_txn *txn, json_t *answer)
 
   if (verb == NULL || !has_known_members(answer, verb)) {
     return OCC_ERR_ARGUMENT;
+  }
+  if (!occ__question_is_open(txn, ticket)) {
+    return OCC_ERR_STALE; /* before anything is copied for it */
   }
   if (strcmp(verb, "challenge") == 0) {
     return answer_challenge(txn, ticket, answer);

@@ -4,6 +4,7 @@
  * requirement uses. Gives each its wire name and options, opens it, and keeps wire names apart. */
 
 #include "core/config.h"
+#include "core/digest.h"
 
 #include <string.h>
 
@@ -197,6 +198,22 @@ static const occ_kind *find_namesake(const occ_server *server)
   return NULL;
 }
 
+/* A carrier that is never in the digest could be exchanged where it is no evidence. */
+static int check_ignored(occ_making *making)
+{
+  const occ_server *server = making->server;
+
+  for (size_t i = 0; i < server->kinds; i++) {
+    for (const char *const *param = server->kind[i].params; *param != NULL; param++) {
+      if (occ__digest_ignores((const char *const *)server->digest_ignore, occ__span_text(*param))) {
+        return occ__config_fail(making->config, OCC_ERR_CONFIG, OCC__PATH("digest_ignore", *param),
+                                "a type's evidence comes in this parameter");
+      }
+    }
+  }
+  return OCC_OK;
+}
+
 int occ__kinds_finish(occ_making *making)
 {
   occ_config *config = making->config;
@@ -214,6 +231,10 @@ int occ__kinds_finish(occ_making *making)
       return occ__config_fail(config, OCC_ERR_CONFIG, OCC__PATH(key),
                               "no such option, and no type with code");
     }
+    /* Options of a type that no requirement uses are read all the same: a misspelt one makes no server. */
+    if (occ__kinds_find(making, key) == NULL) {
+      return config->rc != OCC_OK ? config->rc : OCC_ERR_CONFIG;
+    }
   }
-  return OCC_OK;
+  return check_ignored(making);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/b64.h"
+#include "core/params.h"
 #include "core/url.h"
 #include "wire/json_in.h"
 
@@ -236,19 +237,6 @@ static int set_par_urls(occ_config *config, json_t *value)
   return rc;
 }
 
-/* Parameters that say what is asked for, by whom, and with which grant: a challenge answers for them. */
-static const char *const always_bound[] = {
-  "grant_type", "client_id", "scope", "resource", "audience", "authorization_details", "claims",
-  /* grants */
-  "code", "redirect_uri", "code_verifier", "refresh_token", "assertion", "subject_token",
-  "subject_token_type", "actor_token", "actor_token_type", "requested_token_type", "device_code",
-  "auth_req_id", "username", "password",
-  /* pushed authorization requests */
-  "response_type", "response_mode", "request", "request_uri", "state", "nonce", "code_challenge",
-  "code_challenge_method", "dpop_jkt", "acr_values", "max_age", "prompt", "login_hint",
-  "id_token_hint", NULL
-};
-
 /* A parameter name, which may end in "*" after at least one other octet. */
 static int is_pattern(const char *pattern)
 {
@@ -256,14 +244,6 @@ static int is_pattern(const char *pattern)
 
   return len > 0 && strlen(pattern) <= OCC__MAX_ID &&
          (pattern[len] == '\0' || strcmp(pattern + len, "*") == 0);
-}
-
-static int does_match(const char *pattern, const char *name)
-{
-  size_t len = strlen(pattern);
-
-  return pattern[len - 1] == '*' ? strncmp(pattern, name, len - 1) == 0
-                                 : strcmp(pattern, name) == 0;
 }
 
 static int set_digest_ignore(occ_config *config, json_t *value)
@@ -275,18 +255,16 @@ static int set_digest_ignore(occ_config *config, json_t *value)
   }
   for (size_t i = 0; i < json_array_size(value); i++) {
     const char *pattern = json_string_value(json_array_get(value, i));
-    const char *const *bound = always_bound;
+    const char *bound;
 
     if (pattern == NULL || !is_pattern(pattern)) {
       return occ__config_fail(config, OCC_ERR_CONFIG,
                               OCC__PATH("digest_ignore", occ__config_index(at, i)),
                               "no parameter name");
     }
-    while (*bound != NULL && !does_match(pattern, *bound)) {
-      bound++;
-    }
-    if (*bound != NULL) {
-      return occ__config_fail(config, OCC_ERR_CONFIG, OCC__PATH("digest_ignore", *bound),
+    bound = occ__params_bound_by(pattern);
+    if (bound != NULL) {
+      return occ__config_fail(config, OCC_ERR_CONFIG, OCC__PATH("digest_ignore", bound),
                               "a challenge must stay bound to this parameter");
     }
   }

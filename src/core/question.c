@@ -6,6 +6,7 @@
 
 #include "core/txn.h"
 
+#include "core/params.h"
 #include "jose/jcs.h"
 #include "wire/body.h"
 #include "wire/json_in.h"
@@ -115,16 +116,18 @@ const occ_question *occ_txn_question(const occ_txn *txn)
   return txn->asking.kept && !txn->in_answerer ? &txn->asking.wait : &txn->asking.q;
 }
 
+int occ__question_is_open(const occ_txn *txn, occ_ticket ticket)
+{
+  return txn->asking.open && !txn->asking.answered && ticket != 0 && ticket == txn->asking.q.ticket;
+}
+
 /* The open question that this ticket names, if it can be answered by this caller. */
 static int find(occ_txn *txn, occ_ticket ticket)
 {
   if (txn == NULL) {
     return OCC_ERR_ARGUMENT;
   }
-  if (!txn->asking.open || txn->asking.answered || ticket == 0 || ticket != txn->asking.q.ticket) {
-    return OCC_ERR_STALE;
-  }
-  return OCC_OK;
+  return occ__question_is_open(txn, ticket) ? OCC_OK : OCC_ERR_STALE;
 }
 
 static int copy_data(occ_txn *txn, const void *data, size_t len)
@@ -206,7 +209,7 @@ static int check_params(const occ_txn *txn, const char *params)
 static int takes_the_grants_parameter(const occ_txn *txn, const occ_requirement *requirement)
 {
   for (const char *const *param = requirement->kind->params; *param != NULL; param++) {
-    if (occ__grant_owns(occ__txn_grant_type(txn), *param)) {
+    if (occ__params_owned(occ__txn_grant_type(txn), *param)) {
       return 1;
     }
   }

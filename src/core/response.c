@@ -116,11 +116,18 @@ static int http_status(const occ_txn *txn, const char *error)
   return 400;
 }
 
+/* spec: RFC 9110 section 11.1: schemes compare without case. */
 static int is_basic(const occ_txn *txn)
 {
+  static const char scheme[] = "basic ";
   const occ_header *line = occ__headers_find(&txn->headers, OCC__HEADER_AUTHORIZATION, 0);
 
-  return line != NULL && line->value_len >= 6 && occ__span_is(occ__span(line->value, 5), "Basic");
+  for (size_t i = 0; i < sizeof(scheme) - 1; i++) {
+    if (line == NULL || i >= line->value_len || (line->value[i] | 0x20) != (scheme[i] | 0x20)) {
+      return 0;
+    }
+  }
+  return 1;
 }
 
 static int refuse_headers(occ_txn *txn)

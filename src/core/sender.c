@@ -112,23 +112,34 @@ static int is_ours(occ_nonce_kind kind)
   return kind == OCC__NONCE_OURS || kind == OCC__NONCE_HANDLE;
 }
 
-/* spec: RFC 9449 section 11.1: a valid nonce tells the time better than iat does. */
+/* spec: RFC 9449 section 11.1 */
+static int is_in_window(const occ_txn *txn)
+{
+  return txn->proof.iat >= txn->now - OCC__DPOP_BACK_MS &&
+         txn->proof.iat <= txn->now + OCC__DPOP_AHEAD_MS;
+}
+
+/* One more: a use in the very millisecond in which a store is made may have come before it. */
+static occ_time earliest_use(const occ_txn *txn)
+{
+  return txn->proof.iat - OCC__DPOP_AHEAD_MS - 1;
+}
+
+/* A valid nonce tells the time better than iat does. */
 static int check_time(occ_txn *txn, const json_t *claims)
 {
-  int64_t iat = 0;
   int has = 0;
-  int rc = occ__jwt_time(claims, "iat", 1, &iat, &has);
+  int rc = occ__jwt_time(claims, "iat", 1, &txn->proof.iat, &has);
 
   if (rc != OCC_OK) {
     return rc;
   }
   if (is_ours(txn->proof.nonce) && txn->server->nonce_mode != OCC__NONCE_OFF) {
     txn->proof.issued = txn->now;
-  } else if (iat < txn->now - OCC__DPOP_BACK_MS || iat > txn->now + OCC__DPOP_AHEAD_MS) {
-    return OCC__REASON_DPOP_TIME;
+  } else if (is_in_window(txn)) {
+    txn->proof.issued = earliest_use(txn);
   } else {
-    /* One more: a use in the very millisecond in which a store is made may have come before it. */
-    txn->proof.issued = iat - OCC__DPOP_AHEAD_MS - 1;
+    return OCC__REASON_DPOP_TIME;
   }
   /* exp and nbf are no claims of a proof, but count where they are. */
   return occ__jwt_check_lifetime(claims, txn->now, 0);
@@ -164,7 +175,7 @@ static int nonce_reason(const occ_txn *txn)
              : OCC_OK;
 }
 
-occ_step occ__sender_nonce_rule(occ_txn *txn)
+static occ_step nonce_rule(occ_txn *txn)
 {
   int reason = nonce_reason(txn);
 
@@ -175,6 +186,21 @@ occ_step occ__sender_nonce_rule(occ_txn *txn)
     occ__txn_emit(txn, OCC__EVENT_NONCE_IGNORED, 0, NULL, NULL);
   }
   return OCC__GO;
+}
+
+/* A handle is a nonce for its own request alone: else a stolen one would be good for anybody's proofs, for as long as it
+ * lives, and the answer would tell whether it does. */
+occ_step occ__sender_without_session(occ_txn *txn)
+{
+  if (txn->proof.nonce != OCC__NONCE_HANDLE) {
+    return txn->proof.nonce_deferred ? nonce_rule(txn) : OCC__GO;
+  }
+  txn->proof.nonce = OCC__NONCE_FOREIGN;
+  txn->proof.issued = earliest_use(txn);
+  if (nonce_reason(txn) == OCC_OK && !is_in_window(txn)) {
+    return occ__txn_refuse_as(txn, OCC__INVALID_DPOP_PROOF, OCC__REASON_DPOP_TIME);
+  }
+  return nonce_rule(txn);
 }
 
 /* The key that the proof carries signs it: possession is shown. */
@@ -263,5 +289,5 @@ occ_step occ__sender_verify(occ_txn *txn)
   if (rc != OCC_OK) {
     return occ__txn_step_of(txn, rc, OCC__INVALID_DPOP_PROOF);
   }
-  return txn->proof.nonce_deferred ? OCC__GO : occ__sender_nonce_rule(txn);
+  return txn->proof.nonce_deferred ? OCC__GO : nonce_rule(txn);
 }

@@ -7,44 +7,9 @@
 #include "core/txn.h"
 
 #include "base/b64.h"
+#include "core/params.h"
 #include "jose/jcs.h"
 #include "wire/json_in.h"
-
-/* What each grant calls its own: evidence in such a parameter could not be told from the grant. */
-static const struct {
-  const char *grant_type;
-  const char *param[8];
-} grants[] = {
-  { "", /* every grant */
-    { "grant_type", "client_id", "scope", "resource", "audience", "authorization_details" } },
-  { "authorization_code", { "code", "redirect_uri", "code_verifier" } },
-  { "refresh_token", { "refresh_token" } },
-  { "password", { "username", "password" } },
-  { "urn:ietf:params:oauth:grant-type:jwt-bearer", { "assertion" } },
-  { "urn:ietf:params:oauth:grant-type:saml2-bearer", { "assertion" } },
-  { "urn:ietf:params:oauth:grant-type:token-exchange",
-    { "subject_token", "subject_token_type", "actor_token", "actor_token_type",
-      "requested_token_type" } },
-  { "urn:ietf:params:oauth:grant-type:device_code", { "device_code" } },
-  { "urn:openid:params:grant-type:ciba", { "auth_req_id" } },
-  { "urn:ietf:params:oauth:grant-type:uma-ticket",
-    { "ticket", "claim_token", "claim_token_format", "pct", "rpt" } },
-};
-
-int occ__grant_owns(const char *grant_type, const char *param)
-{
-  for (size_t i = 0; i < sizeof(grants) / sizeof(grants[0]); i++) {
-    if (i > 0 && strcmp(grants[i].grant_type, grant_type) != 0) {
-      continue;
-    }
-    for (const char *const *own = grants[i].param; *own != NULL; own++) {
-      if (strcmp(*own, param) == 0) {
-        return 1;
-      }
-    }
-  }
-  return 0;
-}
 
 int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
                        const uint8_t requirement_digest[OCC__SHA256_LEN],
@@ -193,7 +158,7 @@ static const char *const *all_carriers(occ_txn *txn)
 
   for (size_t i = 0; list != NULL && i < server->kinds; i++) {
     for (const char *const *param = server->kind[i].params; *param != NULL; param++) {
-      if (!occ__grant_owns(occ__txn_grant_type(txn), *param)) {
+      if (!occ__params_owned(occ__txn_grant_type(txn), *param)) {
         list[n++] = *param;
       }
     }
@@ -244,9 +209,8 @@ static occ_step stale(occ_txn *txn, int reason)
   txn->stale = reason;
   occ__txn_emit(txn, OCC__EVENT_SESSION_STALE, reason, NULL, NULL);
   occ__session_note_ignored(txn);
-  if (txn->proof
-          .nonce_deferred) { /* there is no evidence in the proof any more: the mode's rule counts */
-    step = occ__sender_nonce_rule(txn);
+  if (txn->proof.present) {
+    step = occ__sender_without_session(txn);
   }
   return step == OCC__GO ? OCC__SKIP : step;
 }

@@ -58,7 +58,9 @@ void occ_txn_free(occ_txn *txn)
     txn->free_later = 1;
     return;
   }
+  txn->running = 1; /* a cancel callback that frees or runs it again changes nothing */
   occ__question_cancel(txn);
+  occ__facts_drop(txn);
   json_decref(txn->metadata);
   json_decref(txn->client_facts);
   json_decref(txn->details);
@@ -410,8 +412,8 @@ static int end_of_run(occ_txn *txn, int rc)
   }
   txn->running = 0;
   if (txn->free_later) {
-    txn->free_later = 0;
     occ_txn_free(txn);
+    return OCC_ERR_STATE; /* there is no txn any more whose outcome could be read */
   }
   return rc;
 }
@@ -481,6 +483,7 @@ static int drive(occ_txn *txn, occ_step step)
     if (step == OCC__FAULT) {
       occ__question_cancel(txn);
     }
+    occ__facts_drop(txn);
     cell = occ__states_cell(txn->state, step);
     txn->state = cell.next;
     step = cell.action(txn);

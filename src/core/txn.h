@@ -120,7 +120,8 @@ typedef struct occ_proof {
   int present;
   occ_nonce_kind nonce;
   int nonce_deferred; /* left to SESSION: the pending type is carried by the proof */
-  occ_time issued;    /* earliest moment at which it can have been used */
+  occ_time iat;
+  occ_time issued; /* earliest moment at which it can have been used */
   uint8_t once[OCC__SHA256_LEN];
 } occ_proof;
 
@@ -180,6 +181,7 @@ struct occ_txn {
 
   /* what has been found */
   json_t *details; /* authorization_details, parsed */
+  json_t *facts;   /* as of this question; built when first asked for */
   const char *handle;
   occ_session session; /* opened; its spans lie in the arena */
   int opened;          /* authentic */
@@ -237,6 +239,7 @@ int occ__question_offer(
     occ_txn *txn); /* to its answerer; OCC_OK answered, OCC_PENDING, or negative */
 occ_step occ__question_close(
     occ_txn *txn); /* the answer's step; the answer's data stays readable in txn->asking */
+int occ__question_is_open(const occ_txn *txn, occ_ticket ticket); /* and not answered yet */
 void occ__question_cancel(occ_txn *txn); /* an open question ends unanswered */
 
 /* evidence.c */
@@ -261,18 +264,19 @@ const char *const *occ__session_carriers(occ_txn *txn, const occ_session *sessio
                                          const occ_requirement *pending);
 /* Evidence on a request without a live session: not looked at, with an event (O-14). */
 void occ__session_note_ignored(occ_txn *txn);
-int occ__grant_owns(const char *grant_type,
-                    const char *param); /* is it the grant's own parameter? */
 
 /* sender.c */
-/* After a stale session: the nonce rule that SENDER had left to SESSION. OCC__GO, OCC__REFUSE. */
-occ_step occ__sender_nonce_rule(occ_txn *txn);
+/* After a stale session: its handle is no nonce, and the nonce rule that SENDER may have left to
+ * SESSION applies. OCC__GO, OCC__REFUSE. */
+occ_step occ__sender_without_session(occ_txn *txn);
 
 /* response.c */
 int occ__response_header(occ_txn *txn, const char *name, const char *value);
 int occ__response_fresh_nonce(occ_txn *txn); /* adds a DPoP-Nonce, unless the mode is off */
 /* facts.c */
-json_t *occ__facts_build(occ_txn *txn); /* new reference, or NULL: memory */
+const json_t *
+occ__facts_get(const occ_txn *txn); /* borrowed until the machine moves; NULL: memory */
+void occ__facts_drop(occ_txn *txn);
 const char *occ__facts_text(const occ_txn *txn, const json_t *value,
                             size_t *len); /* arena; NULL: memory */
 

@@ -7,23 +7,8 @@
 
 #include <string.h>
 
+#include "core/params.h"
 #include "wire/header.h"
-
-/* What a type may not claim as its own: these are left in the request digest, or are the protocol's. */
-static const char *const taken_params[] = { "grant_type",
-                                            "client_id",
-                                            "client_secret",
-                                            "client_assertion",
-                                            "client_assertion_type",
-                                            "scope",
-                                            "resource",
-                                            "audience",
-                                            "authorization_details",
-                                            "claims",
-                                            "redirect_uri",
-                                            "requested_token_type",
-                                            "challenge_session",
-                                            NULL };
 
 /* The host's own headers: evidence never travels in them. */
 static const char *const taken_headers[] = {
@@ -46,11 +31,24 @@ static int is_type_name(const char *name)
   return len > 0;
 }
 
+/* Names that the request digest must hold, the protocol's own, and the host's headers. */
+static int is_taken(const char *name, int header)
+{
+  if (!header) {
+    return (occ__params_flags(name) & (OCC__PARAM_BOUND | OCC__PARAM_CREDENTIAL)) != 0 ||
+           strcmp(name, occ__names_kahrer_00.session) == 0;
+  }
+  for (const char *const *taken = taken_headers; *taken != NULL; taken++) {
+    if (occ__header_name_equal(name, *taken)) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
 /* Why not? NULL: the carriers are fine. list: NULL-terminated, may be NULL. */
 static const char *find_carrier_fault(const char *const *list, int header)
 {
-  const char *const *taken = header ? taken_headers : taken_params;
-
   for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
     if (i == OCC__MAX_TYPE_CARRIERS) {
       return "more than 8 names";
@@ -59,10 +57,8 @@ static const char *find_carrier_fault(const char *const *list, int header)
     if (!occ__config_is_name(list[i], OCC__MAX_ID)) {
       return "a name with characters that it may not have";
     }
-    for (size_t k = 0; taken[k] != NULL; k++) {
-      if (header ? occ__header_name_equal(list[i], taken[k]) : strcmp(list[i], taken[k]) == 0) {
-        return "a name that evidence may not take";
-      }
+    if (is_taken(list[i], header)) {
+      return "a name that evidence may not take";
     }
     for (size_t k = 0; k < i; k++) {
       if (header ? occ__header_name_equal(list[i], list[k]) : strcmp(list[i], list[k]) == 0) {

@@ -71,6 +71,9 @@ static int take_param(occ_form *form, occ_arena *arena, const occ_param *param)
   if (param->name_len == 0 || memchr(param->name, 0, param->name_len) != NULL) {
     return OCC__REASON_FORM_MALFORMED;
   }
+  if (param->name_len > OCC__MAX_PARAM_NAME) {
+    return OCC__REASON_FORM_TOO_LARGE;
+  }
   if (form->seen == OCC__MAX_PARAMS) {
     return OCC__REASON_FORM_TOO_MANY;
   }

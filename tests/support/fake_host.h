@@ -42,9 +42,9 @@ typedef struct host_store {
 /* What the script says to one question. */
 typedef struct host_answer {
   occ_ask kind;
-  char *how;      /* yes, no, retry, challenge, refuse, silent */
-  char *first;    /* requirement, error, or NULL */
-  script_text data;      /* params, description, or what goes with yes and no */
+  char *how;        /* yes, no, retry, challenge, refuse, silent */
+  char *first;      /* requirement, error, or NULL */
+  script_text data; /* params, description, or what goes with yes and no */
   int has_data;
   occ_time after; /* comes so many milliseconds later */
   int used;
@@ -75,7 +75,8 @@ typedef struct host_request {
   int has_memo;
   host_answer answer[HOST_LINES];
   size_t answers;
-  host_pair sees[HOST_LINES]; /* looked at when DECIDE is asked: "satisfied NAME", "memo", "fact /pointer" */
+  host_pair sees
+      [HOST_LINES]; /* looked at when DECIDE is asked: "satisfied NAME", "memo", "fact /pointer" */
   size_t sees_count;
 } host_request;
 

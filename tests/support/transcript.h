@@ -22,8 +22,8 @@ void text_free(script_text *t);
 /* ---- Lines ---- */
 
 typedef struct script_line {
-  int number;       /* in the file; of a macro's line: that of the call */
-  char *words;      /* the line without indent, macros replaced */
+  int number;  /* in the file; of a macro's line: that of the call */
+  char *words; /* the line without indent, macros replaced */
 } script_line;
 
 typedef struct script {
@@ -50,7 +50,8 @@ typedef struct script_vars {
     script_text value;
   } var[SCRIPT_VARS];
   size_t count;
-  void (*made)(void *user_data, const char *token); /* told of every token that is made; may be NULL */
+  void (*made)(void *user_data,
+               const char *token); /* told of every token that is made; may be NULL */
   void *user_data;
 } script_vars;
 

@@ -146,6 +146,8 @@ static void test_occ_challenge_read__refuses(void **state)
     { "a name twice", 403, "{\"error\":\"a\",\"error\":\"b\"}", OCC_ERR_SYNTAX },
     { "a byte order mark", 403, "\xef\xbb\xbf{\"error\":\"a\"}", OCC_ERR_SYNTAX },
     { "neither success nor error", 400, "{}", OCC_ERR_SYNTAX },
+    { "200 without a token", 200, "{}", OCC_ERR_SYNTAX },
+    { "200 with a token that is no text", 200, "{\"access_token\":1}", OCC_ERR_SYNTAX },
     { "a token with a refusing status", 400, TOKEN, OCC_ERR_SYNTAX },
     { "a redirect", 302, "{}", OCC_ERR_SYNTAX },
     { "error is a number", 400, "{\"error\":1}", OCC_ERR_SYNTAX },
@@ -361,7 +363,7 @@ static void test_occ_challenge_read__limits_of_json(void **state)
 
   for (size_t more = 0; more < 3; more++) { /* depth: -1, 0, +1; the object counts too */
     size_t depth = OCC__MAX_JSON_DEPTH - 2 + more, at = 0;
-    at += (size_t)snprintf(body, sizeof(body), "{\"access_token\":");
+    at += (size_t)snprintf(body, sizeof(body), "{\"access_token\":\"x\",\"more\":");
     memset(body + at, '[', depth);
     memset(body + at + depth, ']', depth);
     memcpy(body + at + 2 * depth, "}", 2);
@@ -370,9 +372,10 @@ static void test_occ_challenge_read__limits_of_json(void **state)
     occ_challenge_free(challenge);
     challenge = NULL;
   }
-  for (size_t more = 0; more < 3; more++) { /* values: the object and the array are two */
-    size_t values = OCC__MAX_JSON_VALUES - 3 + more, at = 0;
-    at += (size_t)snprintf(body, sizeof(body), "{\"access_token\":[");
+  for (size_t more = 0; more < 3;
+       more++) { /* values: the object, the token and the array are three */
+    size_t values = OCC__MAX_JSON_VALUES - 4 + more, at = 0;
+    at += (size_t)snprintf(body, sizeof(body), "{\"access_token\":\"x\",\"more\":[");
     for (size_t i = 0; i < values; i++) {
       body[at++] = '1';
       body[at++] = ',';

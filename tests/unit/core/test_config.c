@@ -279,7 +279,7 @@ static void test_config_set__options(void **state)
       "digest_ignore.scope: " BOUND_TEXT },
     { "a longer name is another", "digest_ignore", "[\"scope-x\"]", NULL },
     { "ignore resource", "digest_ignore", "[\"resource\"]", "digest_ignore.resource: " BOUND_TEXT },
-    { "ignore audience", "digest_ignore", "[\"aud*\"]", "digest_ignore.audience: " BOUND_TEXT },
+    { "ignore audience", "digest_ignore", "[\"audi*\"]", "digest_ignore.audience: " BOUND_TEXT },
     { "ignore authorization_details", "digest_ignore", "[\"authorization_details\"]",
       "digest_ignore.authorization_details: " BOUND_TEXT },
     { "ignore client_id", "digest_ignore", "[\"client_id\"]",
@@ -295,7 +295,7 @@ static void test_config_set__options(void **state)
       "digest_ignore.assertion: " BOUND_TEXT },
     { "ignore subject_token", "digest_ignore", "[\"subject_token\"]",
       "digest_ignore.subject_token: " BOUND_TEXT },
-    { "ignore actor_token", "digest_ignore", "[\"a*\"]", "digest_ignore.audience: " BOUND_TEXT },
+    { "ignore actor_token", "digest_ignore", "[\"a*\"]", "digest_ignore.acr_values: " BOUND_TEXT },
     { "ignore device_code", "digest_ignore", "[\"device_code\"]",
       "digest_ignore.device_code: " BOUND_TEXT },
     { "unknown", "dpop_nonces", "off", "dpop_nonces: no such option" },
@@ -431,7 +431,11 @@ static void test_config_set__types(void **state)
       "types.t.params: " TAKE_TEXT },
     { "params challenge_session", "{\"t\":{\"params\":[\"challenge_session\"]}}",
       "types.t.params: " TAKE_TEXT },
-    { "params of a grant: DECIDE looks at it", "{\"t\":{\"params\":[\"assertion\"]}}", NULL },
+    { "params of a grant", "{\"t\":{\"params\":[\"assertion\"]}}", "types.t.params: " TAKE_TEXT },
+    { "params of a pushed request", "{\"t\":{\"params\":[\"code_challenge\"]}}",
+      "types.t.params: " TAKE_TEXT },
+    { "params of a grant of UMA alone: DECIDE looks at it",
+      "{\"t\":{\"params\":[\"claim_token\"]}}", NULL },
     { "headers with a colon", "{\"t\":{\"headers\":[\"X:\"]}}", "types.t.headers: " WORD_TEXT },
     { "headers a text", "{\"t\":{\"headers\":\"X\"}}", "types.t.headers: " ARRAY },
     { "headers twice, without case", "{\"t\":{\"headers\":[\"X-Ev\",\"x-eV\"]}}",
@@ -840,7 +844,7 @@ static void test_config_add_type__looks_at_the_size(void **state)
 }
 
 static const char *const no_params[] = { NULL };
-static const char *const good_params[] = { "assertion", "ev", NULL };
+static const char *const good_params[] = { "claim_token", "ev", NULL };
 static const char *const nine_params[] = { "a", "b", "c", "d", "e", "f", "g", "h", "i", NULL };
 static const char *const eight_params[] = { "a", "b", "c", "d", "e", "f", "g", "h", NULL };
 static const char *const scope_params[] = { "ev", "scope", NULL };

@@ -332,19 +332,39 @@ static void test_txn_fact__pointers(void **state)
 static void test_txn_fact__token_has_a_limit(void **state)
 {
   x_host *x = *state;
-  char pointer[OCC__MAX_ID + 64], body[OCC__MAX_ID + 64];
+  char name[OCC__MAX_ID + 2], pointer[OCC__MAX_ID + 64], metadata[OCC__MAX_ID + 64];
 
   for (size_t len = OCC__MAX_ID - 1; len <= OCC__MAX_ID + 1; len++) {
     occ_txn *txn;
 
-    (void)snprintf(body, sizeof(body), "grant_type=a&");
-    memset(body + 13, 'n', len);
-    (void)snprintf(body + 13 + len, 3, "=1");
-    (void)snprintf(pointer, sizeof(pointer), "/request/");
-    memset(pointer + 9, 'n', len);
-    pointer[9 + len] = '\0';
+    memset(name, 'n', len);
+    name[len] = '\0';
+    (void)snprintf(metadata, sizeof(metadata), "{\"%s\":1}", name);
+    (void)snprintf(pointer, sizeof(pointer), "/client/metadata/%s", name);
+    x->metadata = metadata;
+    txn = x_txn(x, X_BODY);
+    expect_fact(txn, pointer, len <= OCC__MAX_ID ? "1" : NULL);
+    occ_txn_free(txn);
+  }
+}
+
+/* A parameter that is long is shown by its digest: facts stay small, whatever a peer sends. */
+static void test_txn_fact__values_have_a_limit(void **state)
+{
+  x_host *x = *state;
+  char body[OCC__MAX_FACT + 64], want[OCC__MAX_FACT + 8];
+
+  for (size_t len = OCC__MAX_FACT - 1; len <= OCC__MAX_FACT + 1; len++) {
+    occ_txn *txn;
+    const char *fact;
+
+    (void)snprintf(body, sizeof(body), "grant_type=a&p=%0*d", (int)len, 0);
+    (void)snprintf(want, sizeof(want), "\"%0*d\"", (int)len, 0);
     txn = x_txn(x, body);
-    expect_fact(txn, pointer, len <= OCC__MAX_ID ? "\"1\"" : NULL);
+    fact = occ_txn_fact(txn, "/request/p", NULL);
+    assert_non_null(fact);
+    assert_int_equal(strcmp(fact, want) == 0, len <= OCC__MAX_FACT);
+    assert_int_equal(strncmp(fact, "\"sha-256:", 9) == 0, len > OCC__MAX_FACT);
     occ_txn_free(txn);
   }
 }
@@ -643,6 +663,7 @@ int main(void)
     TEST(test_txn_confirmation__counts_verified_keys_only),
     TEST(test_txn_fact__pointers),
     TEST(test_txn_fact__token_has_a_limit),
+    TEST(test_txn_fact__values_have_a_limit),
     TEST(test_txn_fact__whole),
     TEST(test_txn_fact__client),
     TEST(test_txn_fact__session_evidence_and_satisfied),

@@ -218,6 +218,23 @@ static void test_form_parse__arena_is_full(void **state)
   occ__arena_clear(&small);
 }
 
+static void test_form_parse__names_have_a_limit(void **state)
+{
+  char body[OCC__MAX_PARAM_NAME + 8];
+  (void)state;
+
+  for (size_t len = OCC__MAX_PARAM_NAME - 1; len <= OCC__MAX_PARAM_NAME + 1; len++) {
+    occ_form form = { 0 };
+    occ_arena room;
+    occ__arena_init(&room, &occ__mem_libc, 1u << 20);
+    memset(body, 'n', len);
+    memcpy(body + len, "=1", 3);
+    assert_int_equal(occ__form_parse(&form, &room, occ__span_text(body)),
+                     len <= OCC__MAX_PARAM_NAME ? OCC_OK : OCC__REASON_FORM_TOO_LARGE);
+    occ__arena_clear(&room);
+  }
+}
+
 static void test_form_add__has_the_same_rules(void **state)
 {
   static char large[OCC__MAX_BODY + 1];
@@ -369,6 +386,7 @@ int main(void)
     cmocka_unit_test_setup_teardown(test_form_parse__limit_of_octets, setup, teardown),
     cmocka_unit_test_setup_teardown(test_form_parse__limit_of_parameters, setup, teardown),
     cmocka_unit_test(test_form_parse__arena_is_full),
+    cmocka_unit_test(test_form_parse__names_have_a_limit),
     cmocka_unit_test_setup_teardown(test_form_add__has_the_same_rules, setup, teardown),
     cmocka_unit_test_setup_teardown(test_form_add__limits, setup, teardown),
     cmocka_unit_test_setup_teardown(test_form_find__counts_through_a_name, setup, teardown),
