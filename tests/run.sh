@@ -14,7 +14,7 @@
 # "not ok", a skipped test, a test of the plan that gave no result, an exit status that the lines do not explain, a
 # binary without any result, and a build that did not come out.
 #
-# OCC_TEST_SECONDS (default 300) is the longest that one binary may take.
+# OCC_TEST_SECONDS (default 600) is the longest that one binary may take.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -32,7 +32,7 @@ if [ "${1:-}" = --one ]; then
   command=${3##*"$tab"}
   log=$folder/$(echo "$name" | tr '/ ' '--').log
   # shellcheck disable=SC2086 # the command is a program and its arguments, none with spaces
-  CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "${OCC_TEST_SECONDS:-300}" $command >"$log" 2>"$log.err" </dev/null
+  CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "${OCC_TEST_SECONDS:-600}" $command >"$log" 2>"$log.err" </dev/null
   echo $? >"$log.status"
   exit 0
 fi
@@ -167,17 +167,17 @@ run_text() {
 }
 
 run_gcc() {
-  build gcc gcc -DCMAKE_BUILD_TYPE=Debug -DOCC_SANITIZE=address,undefined -DOCC_BUILD_EXAMPLES="$examples"
+  build gcc gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DOCC_SANITIZE=address,undefined -DOCC_BUILD_EXAMPLES="$examples"
   run_list gcc '.*'
 }
 
 run_clang() {
-  build clang clang -DCMAKE_BUILD_TYPE=Debug -DOCC_SANITIZE=address,undefined -DOCC_BUILD_EXAMPLES="$examples"
+  build clang clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DOCC_SANITIZE=address,undefined -DOCC_BUILD_EXAMPLES="$examples"
   run_list clang '.*'
 }
 
 run_tsan() {
-  build tsan clang -DCMAKE_BUILD_TYPE=Debug -DOCC_SANITIZE=thread
+  build tsan clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g" -DOCC_SANITIZE=thread
   run_list tsan threads
 }
 

@@ -122,8 +122,6 @@ red sources 'every test function holds an assertion' .
 green words .
 printf 'see /%s/main\n' work >README.md
 red words 'no paths of a machine' .
-printf 'written by C%s\n' laude >README.md
-red words 'no names of tools' .
 printf '/* TO%s: later */\n' DO >>src/wire/form.h
 red words 'nothing left for later' .
 printf 'see ../%s/design.md\n' shared >README.md

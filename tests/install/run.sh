@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BUILD: installs what lies in the build folder BUILD into the prefix that it was configured with, and builds one
+# run.sh BUILD: installs what lies in the build folder BUILD into a prefix that it was not configured with, and builds one
 # program against it in the four ways a host has: pkg-config and find_package, shared and static. Prints TAP.
 
 build=${1:?build folder}
@@ -10,11 +10,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cc=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
-prefix=$(sed -n 's/^CMAKE_INSTALL_PREFIX:[A-Z]*=//p' "$build/CMakeCache.txt")
+prefix=$work/prefix
 libdir=$prefix/$(sed -n 's/^CMAKE_INSTALL_LIBDIR:[A-Z]*=//p' "$build/CMakeCache.txt")
 version=$(sed -n 's/^CMAKE_PROJECT_VERSION:[A-Z]*=//p' "$build/CMakeCache.txt")
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
-rm -rf "$prefix"
 
 # try COMMAND...: its output, and a word if it failed.
 try() {
@@ -35,7 +34,7 @@ runs() {
   fi
 }
 
-report 'install' "$(try cmake --install "$build")"
+report 'install' "$(try cmake --install "$build" --prefix "$prefix")"
 report 'pkg-config knows the version' "$(
   [ "$(pkg-config --modversion libocc 2>&1)" = "$version" ] || pkg-config --modversion libocc 2>&1)"
 
