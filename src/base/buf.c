@@ -46,6 +46,16 @@ static int make_room(occ_buf *buf, size_t len)
   return move(buf, cap < need ? need : cap);
 }
 
+int occ__buf_reserve(occ_buf *buf, size_t len)
+{
+  const size_t left = buf->max - buf->len;
+
+  if (buf->rc == OCC_OK && left > 0) {
+    buf->rc = make_room(buf, len < left ? len : left);
+  }
+  return buf->rc;
+}
+
 uint8_t *occ__buf_grow(occ_buf *buf, size_t len)
 {
   uint8_t *room;

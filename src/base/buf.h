@@ -15,6 +15,9 @@ typedef struct occ_buf {
 } occ_buf;
 
 void occ__buf_init(occ_buf *buf, const occ_mem *mem, size_t max);
+/* Room for len more octets, as far as the maximum allows, so that what is written next does not grow
+ * step by step. Returns rc. */
+int occ__buf_reserve(occ_buf *buf, size_t len);
 int occ__buf_put(occ_buf *buf, const void *octets, size_t len); /* returns rc */
 int occ__buf_text(occ_buf *buf, const char *text);
 int occ__buf_byte(occ_buf *buf, uint8_t byte);

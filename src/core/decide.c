@@ -8,6 +8,9 @@
 #include "base/b64.h"
 #include "wire/body.h"
 
+#define AROUND                                                                                     \
+  256u /* of a challenge's body: names, error, reference, expires_in; if it is more, the body grows */
+
 occ_step occ__decide_ask(occ_txn *txn)
 {
   occ__question_open(txn, OCC_ASK_DECIDE);
@@ -131,6 +134,7 @@ static int respond(occ_txn *txn, const occ_requirement *requirement, const char 
   int rc = OCC_OK;
 
   occ__buf_reset(&txn->response.body);
+  occ__buf_reserve(&txn->response.body, strlen(wanted) + strlen(txn->next_handle) + AROUND);
   occ__body_write(&txn->response.body, names, names->challenge_error, NULL, txn->reference,
                   &challenge);
   txn->response.http_status = txn->challenge_status;

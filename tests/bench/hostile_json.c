@@ -4,390 +4,44 @@
  * occ_txn_free(); V and all requests are interleaved in random order, and medians are compared. One line each: name,
  * nanoseconds, limit, ratio, how it ended. Exit status 1 if one reaches 3 V. A measuring program, run by run.sh. */
 
-#ifndef _POSIX_C_SOURCE
-#define _POSIX_C_SOURCE 200809L /* clock_gettime */
-#endif
-
-#include <openssl/ec.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-#include "test_keys.h"
-#include "traffic.h"
+#include "hostile.h"
+#include "meter.h"
 
 #define ROUNDS 101
 #define LIMIT  3.0
-#define CASES  512
 
-#define HUGE_TEXT    (60u * 1024u)
-#define DETAILS_TEXT 8000u  /* authorization_details may have 8,192 octets */
-#define CLAIMS_TEXT  12000u /* no JSON text of a peer may have more than 12,288 */
-#define TOKEN_TEXT   11700u /* with header and signature still a JWT of 16,384 characters */
-
-static void must(int truth, const char *what)
-{
-  if (!truth) {
-    fprintf(stderr, "hostile_json: %s\n", what);
-    exit(2);
-  }
-}
-
-/* ---- Texts ---- */
-
-typedef struct text {
-  char *at;
-  size_t len, room;
-} text;
-
-static void put(text *t, const char *piece)
-{
-  const size_t len = strlen(piece);
-
-  must(t->len + len < t->room, "text too long");
-  memcpy(t->at + t->len, piece, len + 1);
-  t->len += len;
-}
-
-/* As often as leaves `rest` octets. */
-static void fill(text *t, const char *piece, size_t rest)
-{
-  while (t->len + strlen(piece) + rest < t->room) {
-    put(t, piece);
-  }
-}
-
-/* 500 members or elements that fill the room: no more than 512 values may be in a text. */
-static void fill_many(text *t, const char *before, int common, const char *after)
-{
-  const size_t each = (t->room - 16) / 500;
-
-  for (int i = 0; i < 500; i++) {
-    char piece[256], pad[200];
-    const size_t width = each > 16 ? each - 14 : 2;
-
-    must(width < sizeof(pad), "pad");
-    memset(pad, common, width);
-    pad[width] = '\0';
-    (void)snprintf(piece, sizeof(piece), "%s%s%s%04d%s", i == 0 ? "" : ",", before, pad, i, after);
-    put(t, piece);
-  }
-}
-
-static const char *const kinds[] = {
-  "zeros",    "deep-arrays", "deep-objects", "depth-16", "plain-string",
-  "newlines", "u-escapes",   "surrogates",   "few-keys", "many-keys",
-  "digits",   "reals",       "duplicates",   "bad-utf8",
-};
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-static void put_strings(text *t, const char *unit, const char *end)
-{
-  put(t, "[\"");
-  fill(t, unit, 8);
-  put(t, end);
-}
-
-static void put_kind(text *t, size_t kind)
-{
-  switch (kind) {
-  case 0:
-    put(t, "[0");
-    fill(t, ",0", 2);
-    put(t, "]");
-    break;
-  case 1:
-    fill(t, "[", 1);
-    break;
-  case 2:
-    fill(t, "{\"a\":", 1);
-    break;
-  case 3: /* 480 values, and the rest white space */
-    put(t, "[0");
-    for (int i = 0; i < 31; i++) {
-      put(t, ",[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]");
-    }
-    fill(t, " ", 2);
-    put(t, "]");
-    break;
-  case 4:
-    put_strings(t, "a", "\"]");
-    break;
-  case 5:
-    put_strings(t, "\\n", "\"]");
-    break;
-  case 6:
-    put_strings(t, "\\u00e9", "\"]");
-    break;
-  case 7:
-    put_strings(t, "\\ud83d\\ude00", "\"]");
-    break;
-  case 8:
-    put(t, "{");
-    fill_many(t, "\"", 'k', "\":0");
-    put(t, "}");
-    break;
-  case 9:
-    put(t, "{\"k\":0");
-    for (int i = 0; t->len + 16 < t->room; i++) {
-      char piece[24];
-
-      (void)snprintf(piece, sizeof(piece), ",\"k%d\":0", i);
-      put(t, piece);
-    }
-    put(t, "}");
-    break;
-  case 10:
-    put(t, "[0.");
-    fill(t, "7", 2);
-    put(t, "]");
-    break;
-  case 11:
-    put(t, "[");
-    fill_many(t, "1.", '9', "e9");
-    put(t, "]");
-    break;
-  case 12:
-    put(t, "{");
-    fill_many(t, "\"", 'k', "\":0");
-    put(t, ",\"a\":0,\"a\":0}");
-    break;
-  default:
-    put_strings(t, "a", "\xff\"]");
-    break;
-  }
-}
-
-static char *hostile(size_t kind, size_t len)
-{
-  text t = { malloc(len + 16), 0, len };
-
-  must(t.at != NULL, "memory");
-  t.at[0] = '\0';
-  t.room = kind == 12 ? len + 16 : len;
-  put_kind(&t, kind);
-  return t.at;
-}
-
-/* ---- Requests ---- */
-
-typedef struct bench {
-  char name[64], ended[96];
-  char *body, *proof;
-  double sample[ROUNDS];
-} bench;
-
-static bench benches[CASES];
+static hostile_case cases[HOSTILE_CASES];
+static char ended[HOSTILE_CASES][96];
+static double sample[HOSTILE_CASES][ROUNDS], unit[ROUNDS];
 static size_t count;
 
-/* Takes body and proof. */
-static void add(const char *place, const char *kind, char *body, char *proof)
+static void run_one(occ_server *server, size_t number, int round)
 {
-  bench *b = &benches[count++];
+  const double start = thread_ns();
+  occ_txn *txn = hostile_run(server, &cases[number]);
 
-  must(count <= CASES, "too many cases");
-  (void)snprintf(b->name, sizeof(b->name), "%s/%s", place, kind);
-  b->body = body;
-  b->proof = proof;
-}
-
-static const char jwt_header[] = "{\"alg\":\"ES256\",\"typ\":\"client-challenge-assertion+jwt\"}";
-static const char proof_header[] =
-    "{\"typ\":\"dpop+jwt\",\"alg\":\"ES256\",\"jwk\":" TEST_CLIENT_A_PUBLIC "}";
-
-/* Nobody signs it: it must be refused before the signature, or by it. */
-static char *unsigned_token(const char *header, const char *payload)
-{
-  static const uint8_t signature[64] = { 1 };
-
-  return test_token(header, strlen(header), payload, strlen(payload), signature, sizeof(signature));
-}
-
-static char *follow_up(const char *session, const char *more, const char *token)
-{
-  return traffic_text(TRAFFIC_BODY "%s&challenge_session=%s&claim_token=%s&claim_token_format="
-                                   "urn:ietf:params:oauth:token-type:jwt",
-                      more, session, token);
-}
-
-static char *challenge_for(occ_server *server, const char *body, const char *proof)
-{
-  const traffic_request request = { .body = body, .proof = proof, .wants = "attested" };
-  traffic_result result;
-
-  traffic_whole(&result, server, &request, TRAFFIC_NOW);
-  return traffic_text("%s", result.outcome == OCC_CHALLENGE ? result.session : "none");
-}
-
-static void add_param(const char *place, const char *param, size_t kind, size_t len)
-{
-  char *json = hostile(kind, len);
-
-  add(place, kinds[kind], traffic_text(TRAFFIC_BODY "&%s=%s", param, json), NULL);
-  free(json);
-}
-
-/* Every octet as %XX: as much as a body holds. */
-static void add_encoded(size_t kind)
-{
-  char *json = hostile(kind, 30u * 1024u), *encoded = malloc(3 * strlen(json) + 1);
-
-  must(encoded != NULL, "memory");
-  for (size_t i = 0; json[i] != '\0'; i++) {
-    (void)snprintf(encoded + 3 * i, 4, "%%%02x", (unsigned char)json[i]);
-  }
-  add("param-encoded", kinds[kind], traffic_text(TRAFFIC_BODY "&x=%s", encoded), NULL);
-  free(encoded);
-  free(json);
-}
-
-static void add_tokens(occ_server *server, size_t kind)
-{
-  static const struct {
-    const char *place;
-    size_t len;
-    int in_header, is_proof;
-  } row[] = {
-    { "token-60k", HUGE_TEXT, 0, 0 },     { "token-claims", TOKEN_TEXT, 0, 0 },
-    { "token-header", TOKEN_TEXT, 1, 0 }, { "proof-60k", HUGE_TEXT, 0, 1 },
-    { "proof-claims", TOKEN_TEXT, 0, 1 }, { "proof-header", TOKEN_TEXT, 1, 1 },
-  };
-  char *session = challenge_for(server, TRAFFIC_BODY, NULL);
-
-  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-    char *json = hostile(kind, row[i].len);
-    char *token = unsigned_token(row[i].in_header  ? json
-                                 : row[i].is_proof ? proof_header
-                                                   : jwt_header,
-                                 row[i].in_header ? "{}" : json);
-
-    if (row[i].is_proof) {
-      add(row[i].place, kinds[kind], traffic_text("%s", TRAFFIC_BODY), token);
-    } else {
-      add(row[i].place, kinds[kind], follow_up(session, "", token), NULL);
-      free(token);
-    }
-    free(json);
-  }
-  free(session);
-}
-
-/* All places at once, each as full as its limit allows, behind a good proof and a session that was made for just this:
- * refused for the evidence, and with another scope, where the session is stale and all of it is digested twice. */
-static void add_everything(occ_server *server, size_t kind)
-{
-  char *details = hostile(kind, DETAILS_TEXT), *claims = hostile(kind, CLAIMS_TEXT),
-       *inner = hostile(kind, TOKEN_TEXT - 400), *junk = hostile(kind, 32u * 1024u);
-  char *more = traffic_text("&authorization_details=[{\"type\":\"t\",\"x\":%s}]&claims=%s&x=%s",
-                            details, claims, junk);
-  char *proof_claims =
-      traffic_text("{\"jti\":\"j\",\"htm\":\"POST\",\"htu\":\"" TRAFFIC_URL "\",\"iat\":%lld,"
-                   "\"x\":%s}",
-                   (long long)(TRAFFIC_NOW / 1000), inner);
-  char *proof = test_jws(TEST_CLIENT_A_PRIVATE, proof_header, proof_claims);
-  char *first = traffic_text(TRAFFIC_BODY "%s", more);
-  char *session = challenge_for(server, first, proof);
-  char *token = unsigned_token(jwt_header, inner);
-  char *changed = traffic_text("%s&resource=https://rs.example/", more);
-
-  add("all-first", kinds[kind], first, traffic_text("%s", proof));
-  add("all-follow-up", kinds[kind], follow_up(session, more, token), traffic_text("%s", proof));
-  add("all-stale", kinds[kind], follow_up(session, changed, token), proof);
-  free(details);
-  free(claims);
-  free(inner);
-  free(junk);
-  free(more);
-  free(proof_claims);
-  free(session);
-  free(token);
-  free(changed);
-}
-
-/* ---- Measuring ---- */
-
-static double now_ns(void)
-{
-  struct timespec t;
-
-  must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0, "clock");
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void run_one(occ_server *server, bench *b, int round)
-{
-  const traffic_request request = { .body = b->body, .proof = b->proof };
-  const double start = now_ns();
-  occ_txn *txn = traffic_begin(server, &request, NULL);
-  const int rc = traffic_run(txn, "attested", TRAFFIC_NOW);
-
-  must(rc == OCC_OK && occ_txn_outcome(txn) != OCC_GRANT, b->name);
   if (round == 0) {
-    (void)snprintf(b->ended, sizeof(b->ended), "%d %s", occ_txn_http_status(txn),
+    (void)snprintf(ended[number], sizeof(ended[number]), "%d %s", occ_txn_http_status(txn),
                    occ_txn_reason(txn));
   }
   occ_txn_free(txn);
-  b->sample[round] = now_ns() - start;
+  sample[number][round] = thread_ns() - start;
 }
 
-typedef struct raw { /* V */
-  EVP_PKEY *key;
-  EVP_PKEY_CTX *verify;
-  unsigned char digest[32], sig[80];
-  size_t sig_len;
-  double sample[ROUNDS];
-} raw;
-
-static void raw_open(raw *v)
+static void unit_one(const meter_v *v, int round)
 {
-  EVP_PKEY_CTX *sign;
+  const double start = thread_ns();
 
-  memset(v, 0, sizeof(*v));
-  memset(v->digest, 0x5a, sizeof(v->digest));
-  v->sig_len = sizeof(v->sig);
-  v->key = EVP_EC_gen("P-256");
-  sign = EVP_PKEY_CTX_new(v->key, NULL);
-  v->verify = EVP_PKEY_CTX_new(v->key, NULL);
-  must(v->key != NULL && EVP_PKEY_sign_init(sign) == 1 &&
-           EVP_PKEY_sign(sign, v->sig, &v->sig_len, v->digest, sizeof(v->digest)) == 1 &&
-           EVP_PKEY_verify_init(v->verify) == 1,
-       "key");
-  EVP_PKEY_CTX_free(sign);
+  meter_v_run(v);
+  unit[round] = thread_ns() - start;
 }
 
-static void raw_one(raw *v, int round)
+/* Each once a round, and V somewhere between, in another order each time. */
+static void measure(occ_server *server, const meter_v *v)
 {
-  const double start = now_ns();
-
-  must(EVP_PKEY_verify(v->verify, v->sig, v->sig_len, v->digest, sizeof(v->digest)) == 1, "V");
-  v->sample[round] = now_ns() - start;
-}
-
-static void raw_close(raw *v)
-{
-  EVP_PKEY_CTX_free(v->verify);
-  EVP_PKEY_free(v->key);
-}
-
-static int by_size(const void *a, const void *b)
-{
-  const double left = *(const double *)a, right = *(const double *)b;
-
-  return (left > right) - (left < right);
-}
-
-static double median(double sample[ROUNDS])
-{
-  qsort(sample, ROUNDS, sizeof(sample[0]), by_size);
-  return sample[ROUNDS / 2];
-}
-
-/* Each once a round, and V after every eighth, in another order each time. */
-static void measure(occ_server *server, raw *v)
-{
-  static size_t order[CASES];
+  static size_t order[HOSTILE_CASES];
   uint32_t seed = 1;
 
   for (size_t i = 0; i < count; i++) {
@@ -396,89 +50,55 @@ static void measure(occ_server *server, raw *v)
   for (int round = 0; round < ROUNDS; round++) {
     size_t when;
 
-    for (size_t i = count; i-- > 1;) {
-      size_t other, swap = order[i];
-
-      seed = seed * 1664525u + 1013904223u;
-      other = (seed >> 8) % (i + 1);
-      order[i] = order[other];
-      order[other] = swap;
-    }
+    shuffle(order, count, &seed);
     when = (seed >> 8) % count;
     for (size_t i = 0; i < count; i++) {
       if (i == when) {
-        raw_one(v, round);
+        unit_one(v, round);
       }
-      run_one(server, &benches[order[i]], round);
+      run_one(server, order[i], round);
     }
   }
 }
 
 /* Says the dearest of all last. */
-static int report(raw *v)
+static int report(void)
 {
-  const double unit = median(v->sample);
+  const double one = median(unit, ROUNDS);
   double worst = 0;
   size_t dearest = 0;
 
-  printf("hostile_json: %-28s %9.0f ns\n", "V", unit);
+  printf("hostile_json: %-28s %9.0f ns\n", "V", one);
   for (size_t i = 0; i < count; i++) {
-    const double ns = median(benches[i].sample);
+    const double ns = median(sample[i], ROUNDS);
 
-    printf("hostile_json: %-28s %9.0f ns, limit %9.0f ns, ratio %5.2f, %s%s\n", benches[i].name, ns,
-           LIMIT * unit, ns / unit, benches[i].ended, ns < LIMIT * unit ? "" : ", TOO DEAR");
+    printf("hostile_json: %-28s %9.0f ns, limit %9.0f ns, ratio %5.2f, %s%s\n", cases[i].name, ns,
+           LIMIT * one, ns / one, ended[i], ns < LIMIT * one ? "" : ", TOO DEAR");
     if (ns > worst) {
       worst = ns;
       dearest = i;
     }
   }
   printf("hostile_json: dearest of %zu: %s, ratio %.2f, limit %.0f: %s\n", count,
-         benches[dearest].name, worst / unit, LIMIT, worst < LIMIT * unit ? "good" : "BAD");
-  return worst < LIMIT * unit ? 0 : 1;
-}
-
-/* Every proof is new, so that one can be sent again and again. */
-static int always_first(occ_txn *txn, const occ_question *q, void *user_data)
-{
-  (void)user_data;
-  return occ_txn_answer(txn, q->ticket, OCC_YES, NULL, 0);
-}
-
-static void tune(occ_config *config, void *user_data)
-{
-  (void)user_data;
-  (void)occ_config_set(config, "store_id", "AAAAAAAAAAAAAAAAAAAAAA");
-  (void)occ_config_answer(config, OCC_ASK_ONCE, always_first, NULL, NULL, NULL);
+         cases[dearest].name, worst / one, LIMIT, worst < LIMIT * one ? "good" : "BAD");
+  return worst < LIMIT * one ? 0 : 1;
 }
 
 int main(void)
 {
-  static raw v;
+  static meter_v v;
   occ_server *server;
   traffic x;
   int rc;
 
   traffic_open(&x, NULL);
-  server = traffic_server(&x, traffic_config, NULL, tune, NULL);
-  raw_open(&v);
-  add("plain", "first", traffic_text("%s", TRAFFIC_BODY), NULL);
-  for (size_t kind = 0; kind < KINDS; kind++) {
-    add_param("param-60k", "x", kind, HUGE_TEXT);
-    add_encoded(kind);
-    add_param("details-60k", "authorization_details", kind, HUGE_TEXT);
-    add_param("details", "authorization_details", kind, DETAILS_TEXT);
-    add_param("claims-60k", "claims", kind, HUGE_TEXT);
-    add_param("claims", "claims", kind, CLAIMS_TEXT);
-    add_tokens(server, kind);
-    add_everything(server, kind);
-  }
+  server = hostile_server(&x);
+  meter_v_init(&v);
+  count = hostile_make(cases, server);
   measure(server, &v);
-  rc = report(&v);
-  for (size_t i = 0; i < count; i++) {
-    free(benches[i].body);
-    free(benches[i].proof);
-  }
-  raw_close(&v);
+  rc = report();
+  hostile_free(cases, count);
+  meter_v_clear(&v);
   occ_server_free(server);
   traffic_close(&x);
   return rc;

@@ -44,7 +44,7 @@ room() {
 
 report 'include rules of the public headers' \
   "$(includes include/occ | allow occ/ '<stddef.h>' '<stdint.h>')"
-room base '<openssl/crypto.h>' # OPENSSL_cleanse(), CRYPTO_memcmp()
+room base '<openssl/crypto.h>' # CRYPTO_memcmp()
 room wire base/ '<jansson.h>'
 room jose base/ wire/ '<jansson.h>' openssl/
 room core base/ wire/ jose/ '<jansson.h>' '<openssl/rand.h>' # the default source of randomness

@@ -129,6 +129,39 @@ static void test_buf_grow__counts_at_once(void **state)
   occ__buf_clear(&buf);
 }
 
+static void test_buf_reserve__makes_room_and_no_error_of_it(void **state)
+{
+  fail_mem fm;
+  occ_buf buf;
+  (void)state;
+
+  fail_mem_init(&fm, SIZE_MAX, false);
+  occ__buf_init(&buf, &fm.mem, 1000);
+  assert_int_equal(occ__buf_reserve(&buf, 700), OCC_OK);
+  assert_int_equal(buf.len, 0);
+  assert_string_equal(occ__buf_string(&buf), "");
+  for (int i = 0; i < 700; i++) {
+    assert_int_equal(occ__buf_byte(&buf, 'a'), OCC_OK);
+  }
+  assert_int_equal(fm.count, 1);                              /* it never had to grow */
+  assert_int_equal(occ__buf_reserve(&buf, SIZE_MAX), OCC_OK); /* as far as the maximum allows */
+  for (int i = 0; i < 300; i++) {
+    assert_int_equal(occ__buf_byte(&buf, 'b'), OCC_OK);
+  }
+  assert_int_equal(fm.count, 2);
+  assert_int_equal(occ__buf_reserve(&buf, 1), OCC_OK); /* full, which is no error yet */
+  assert_int_equal(occ__buf_byte(&buf, 'c'), OCC_ERR_LIMIT);
+  assert_int_equal(occ__buf_reserve(&buf, 1), OCC_ERR_LIMIT); /* and sticks */
+  occ__buf_clear(&buf);
+  assert_int_equal(fm.live, 0);
+
+  fail_mem_init(&fm, 0, true);
+  occ__buf_init(&buf, &fm.mem, 1000);
+  assert_int_equal(occ__buf_reserve(&buf, 1), OCC_ERR_MEMORY);
+  assert_int_equal(occ__buf_byte(&buf, 'a'), OCC_ERR_MEMORY);
+  occ__buf_clear(&buf);
+}
+
 static size_t secrets_seen;
 
 static void *plain_alloc(size_t size, void *user_data)
@@ -197,6 +230,7 @@ int main(void)
     cmocka_unit_test(test_buf_put__stops_at_its_maximum),
     cmocka_unit_test(test_buf_put__error_sticks_until_reset),
     cmocka_unit_test(test_buf_grow__counts_at_once),
+    cmocka_unit_test(test_buf_reserve__makes_room_and_no_error_of_it),
     cmocka_unit_test(test_buf__wipes_what_it_held),
     cmocka_unit_test(test_buf_put__survives_every_failed_allocation),
   };
