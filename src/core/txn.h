@@ -120,7 +120,8 @@ typedef struct occ_proof {
   int present;
   occ_nonce_kind nonce;
   int nonce_deferred; /* left to SESSION: the pending type is carried by the proof */
-  occ_time issued;    /* earliest moment at which it can have been used */
+  occ_time iat;
+  occ_time issued; /* earliest moment at which it can have been used */
   uint8_t once[OCC__SHA256_LEN];
 } occ_proof;
 
