@@ -41,8 +41,10 @@ typedef enum occ_ask {
   /** GET url, no redirects: occ_txn_answer_fetch(). */
   OCC_ASK_FETCH = 8,
   /** Is this the first time for these keys? Insert them until expires, atomically: yes. no + the
-   * place of the one that exists, one character "0" to "3". RETRY: cannot say; nothing is used
-   * up. */
+   * place of the one that exists, one character "0" to "3". RETRY + why: cannot say; nothing is
+   * used up. "young", or no data: issued lies before the memory of the store, so that a proof with
+   * a fresh nonce may be told from a used one; the client is given one. "full", "clock" or any
+   * other word: a nonce does not help, 503. */
   OCC_ASK_ONCE = 9,
   /** Keep data under key until expires. yes. */
   OCC_ASK_KEEP = 10,
@@ -69,8 +71,8 @@ struct occ_question {
   occ_ask kind;
   occ_ticket ticket;       /**< to answer with; 0 with WAIT */
   occ_time deadline;       /**< still open then: the txn fails closed */
-  const char *client_id;   /**< CHECK DECIDE CLIENT VERIFY; ONCE KEEP: if it is authenticated,
-                          * else a sender key's thumbprint */
+  const char *client_id;   /**< CHECK DECIDE CLIENT VERIFY; ONCE KEEP RESERVE: if it is
+                          * authenticated, else a sender key's thumbprint */
   const char *requirement; /**< VERIFY COVER SOLVE: its name in the configuration */
   const char *type;        /**< VERIFY KEYS SOLVE */
   const char *wanted;      /**< VERIFY SOLVE: the requirement object as sent, JSON */
@@ -94,7 +96,10 @@ struct occ_question {
   /** VERIFY: {"parameter":"value"}; CLIENT KEYS: after a fetch, its body; COVER KEEP RESERVE SIGN
    * SEND: payload. */
   const void *data;
-  size_t len; /**< of data */
+  size_t len;        /**< of data */
+  int authenticated; /**< ONCE KEEP RESERVE: client_id is a client that the host has authenticated.
+                      * 0: a key, which anybody can make as many of as they like: limit them
+                      * together, not each */
 };
 
 /**

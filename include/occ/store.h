@@ -23,8 +23,9 @@ typedef struct occ_store occ_store;
 /**
  * Makes a store in memory of its own, all of it reserved now, about 64 octets an entry. Processes
  * forked after that share it. It forgets only what has expired: when the share of one purpose is
- * full, or one client holds 1 % of it (never fewer than 16 entries), the answer is RETRY until
- * entries expire. A restart makes another store: sessions of the old one are stale.
+ * full, one client holds 1 % of it, or all requests without an authenticated client together hold a
+ * quarter (never fewer than 16 entries), the answer is RETRY until entries expire. How many entries
+ * to take: docs/guide.md. A restart makes another store: sessions of the old one are stale.
  *
  * @param[out] out      the store, owned by the caller, free with occ_store_free(); NULL on error
  * @param[in]  lib      in which to make it
@@ -49,7 +50,7 @@ OCC_API int occ_store_new(occ_store **out, occ_lib *lib, size_t entries,
  * @param[in]  region  at an address divisible by 64, mapped shared; blank (its first 1024 octets
  *                     are zero) or laid out by this function before; must outlive the store
  * @param[in]  len     of region, the same in every process; at least 64 KiB
- * @param[in]  now     the time
+ * @param[in]  now     the time; counts where the store is made, not where it is joined
  * @return OCC_OK
  * @return OCC_ERR_ARGUMENT
  * @return OCC_ERR_STATE: it holds something else, a store of another size or version, or one that

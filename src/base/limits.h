@@ -65,6 +65,8 @@
 #define OCC__JWT_SKEW_MS      (10 * 1000)
 #define OCC__NONCE_STEP_MS    (60 * 1000)
 #define OCC__NONCE_STEPS_BACK 2
+#define OCC__NONCE_LIFE_MS                                                                         \
+  ((OCC__NONCE_STEPS_BACK + 1) * OCC__NONCE_STEP_MS) /* from the beginning of its step */
 
 /* The machine. */
 #define OCC__MAX_FETCHES          4u /* one document leads to another, jwks_uri; not to ten */
@@ -80,7 +82,11 @@
 #define OCC__MAX_STORE_ENTRIES (1u << 28) /* 17 GB; larger is a typing error */
 #define OCC__MAX_KEPT          1024u /* octets under one key: the largest sealed session, in octets, fits */
 #define OCC__STORE_CLIENT_PART                                                                     \
-  100u /* a client may hold one part in that many of a purpose's space */
+  100u /* a client may hold one part in that many of a purpose's space: ten proofs a second in a   \
+          store of a million */
+#define OCC__STORE_STRANGERS_PART                                                                  \
+  4u /* all whom nobody has authenticated, together, for a key costs nothing: three quarters stay  \
+        free of them */
 #define OCC__STORE_CLIENT_LEAST                                                                    \
   16u /* ... and never fewer than that: parallel requests of an honest one */
 

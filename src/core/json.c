@@ -212,6 +212,10 @@ static void put_question(occ_buf *out, const occ_question *q)
   occ__json_put_number(out, "deadline", q->deadline);
   occ__json_put_number(out, "now", q->now);
   occ__json_put_text(out, "client_id", q->client_id);
+  if (q->kind == OCC_ASK_ONCE || q->kind == OCC_ASK_KEEP || q->kind == OCC_ASK_RESERVE) {
+    occ__json_name(out, "authenticated");
+    occ__json_bool(out, q->authenticated);
+  }
   occ__json_put_text(out, "requirement", q->requirement);
   occ__json_put_text(out, "type", q->type);
   if (q->wanted != NULL) {

@@ -14,6 +14,25 @@ static void add(occ_txn *txn, const uint8_t key[OCC__SHA256_LEN], occ_time issue
   }
 }
 
+/* Until when might a node take this proof again? One without a nonce: while its iat is good. One with a nonce of ours: as
+ * long as that is good at most, and then, as if it had none, by its iat. Any other nonce may turn out to be one of ours
+ * (of a node whose clock is ahead, or a handle), so it counts like a session. All by the clock of the node that takes it;
+ * a node that forgets may be ahead of that by the skew. */
+static occ_time proof_expires(const occ_txn *txn)
+{
+  const occ_proof *proof = &txn->proof;
+  const occ_time longest = txn->now + OCC__ONCE_LIFE_MS;
+  occ_time end = proof->iat + OCC__DPOP_BACK_MS + 1; /* not good any more */
+
+  if (proof->nonce == OCC__NONCE_OURS && end < txn->now + OCC__NONCE_LIFE_MS) {
+    end = txn->now + OCC__NONCE_LIFE_MS;
+  } else if (proof->nonce == OCC__NONCE_FOREIGN || proof->nonce == OCC__NONCE_HANDLE) {
+    return longest;
+  }
+  end += OCC__NODE_SKEW_MS;
+  return end < longest ? end : longest;
+}
+
 occ_step occ__once_begin(occ_txn *txn)
 {
   const occ_span id = occ__span(txn->session.id, OCC__SESSION_ID_LEN);
@@ -42,7 +61,7 @@ occ_step occ__once_begin(occ_txn *txn)
   }
   q->key = txn->once_keys[0];
   q->keys = txn->once_count;
-  q->expires = txn->now + OCC__ONCE_LIFE_MS;
+  q->expires = txn->live ? txn->now + OCC__ONCE_LIFE_MS : proof_expires(txn);
   return OCC__ASKED;
 }
 
@@ -78,12 +97,21 @@ occ_step occ__once_seen(occ_txn *txn)
   }
 }
 
+/* Does the store lack memory of the time before it? A store that does not say why may. */
+static int is_young(const occ_txn *txn)
+{
+  const occ_span why = occ__span(txn->asking.data, txn->asking.len);
+
+  return why.len == 0 || occ__span_is(why, "young");
+}
+
 /* The store cannot tell. Where a fresh nonce would let it, the client is given one; else the server is not able now. */
 occ_step occ__once_retry(occ_txn *txn)
 {
   const occ_proof *proof = &txn->proof;
 
-  if (proof->present && proof->issued < txn->now && txn->server->nonce_mode != OCC__NONCE_OFF) {
+  if (is_young(txn) && proof->present && proof->issued < txn->now &&
+      txn->server->nonce_mode != OCC__NONCE_OFF) {
     return occ__txn_refuse(txn, OCC__REASON_DPOP_STORE_YOUNG);
   }
   return occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_STORE_UNAVAILABLE);

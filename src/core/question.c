@@ -38,15 +38,20 @@ occ_question *occ__question_open(occ_txn *txn, occ_ask kind)
   return &asking->q;
 }
 
-/* ONCE and KEEP name who fills the store: the authenticated client, else a sender key. By a name that is only claimed,
- * anybody could fill the space of the client that has it. */
+/* ONCE, KEEP and RESERVE name who fills the store: the authenticated client, else a sender key. By a name that is only
+ * claimed, anybody could fill the space of the client that has it; that a key is no client is said beside it. */
 static void name_the_client(occ_txn *txn)
 {
   occ_question *q = &txn->asking.q;
 
-  if (txn->authenticated || (q->kind != OCC_ASK_ONCE && q->kind != OCC_ASK_KEEP)) {
+  if (q->kind != OCC_ASK_ONCE && q->kind != OCC_ASK_KEEP && q->kind != OCC_ASK_RESERVE) {
     return;
   }
+  q->authenticated = txn->authenticated;
+  if (txn->authenticated) {
+    return;
+  }
+  q->client_id = NULL;
   for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED; kind++) {
     if ((txn->senders & (1u << kind)) != 0) {
       q->client_id = txn->sender[kind];

@@ -13,15 +13,19 @@
  * of two rows, and a client is taken to hold the lesser of its two. That is never too few, so the limit holds; it is too
  * many only for one who shares both counters with others, which nobody can arrange without the key.
  *
+ * A sender key costs nothing to make, so a limit for each would be none: the entries of all requests that nobody has
+ * authenticated are also counted together, in the pool, and a flag in the slot's word tells which these are.
+ *
  * Expired entries stay until something frees them: an insert that wants their slot, and the sweep, one bucket an insert,
- * up to 32 more when the pool or the client is at its limit. */
+ * up to 256 more when the pool or the client is at its limit: a client at 1 % has one entry in eight buckets, so of a
+ * tenth of them that have expired, one is found nineteen times in twenty. */
 
 #include "stores/pool.h"
 #include <string.h>
 
-/* Buckets: all of a tiny pool; in a large one enough to meet, most times, what a client at 1 % holds. */
-#define SWEEP_HARD 32u
+#define SWEEP_HARD 256u /* buckets; it ends with the first that helps */
 #define STATE_BITS 8u
+#define STRANGER   0x80u /* a flag beside the state */
 
 occ__pool_view occ__pool_of(const occ__region *region, size_t i)
 {
@@ -48,15 +52,20 @@ static void word_set(occ__slot s, uint64_t word)
   atomic_store_explicit(&s.bucket->word[s.at], word, memory_order_release);
 }
 
-static uint64_t word_make(occ_time expires, occ__slot_state state)
+static uint64_t word_of(const occ__entry *e)
 {
-  return (uint64_t)expires << STATE_BITS | (uint64_t)state;
+  return (uint64_t)e->expires << STATE_BITS | (uint64_t)e->state | (e->is_stranger ? STRANGER : 0u);
+}
+
+static occ_time word_expires(uint64_t word)
+{
+  return (occ_time)(word >> STATE_BITS);
 }
 
 /* A free slot's word is 0, and now is never below that: free counts as expired. */
 static int word_is_live(uint64_t word, occ_time now)
 {
-  return (occ_time)(word >> STATE_BITS) > now;
+  return word_expires(word) > now;
 }
 
 /* Which of the two rows' counters: the halves of the client's hash are independent. */
@@ -67,24 +76,40 @@ static uint32_t *counter(const occ__pool_view *v, uint32_t client, size_t row)
   return &v->counters[row * ((size_t)v->layout->counter_mask + 1) + at];
 }
 
-static void count_in(const occ__pool_view *v, uint32_t client)
+static void count_in(const occ__pool_view *v, uint64_t word, uint32_t client)
 {
   v->pool->used++;
+  v->pool->strangers += (word & STRANGER) != 0;
   ++*counter(v, client, 0);
   ++*counter(v, client, 1);
 }
 
-static void count_out(const occ__pool_view *v, uint32_t client)
+static void count_out(const occ__pool_view *v, uint64_t word, uint32_t client)
 {
   v->pool->used--;
+  v->pool->strangers -= (word & STRANGER) != 0;
   --*counter(v, client, 0);
   --*counter(v, client, 1);
 }
 
 void occ__pool_free(const occ__pool_view *v, occ__slot s)
 {
+  uint64_t word = word_get(s.bucket, s.at);
+
   word_set(s, 0);
-  count_out(v, s.bucket->client[s.at]);
+  count_out(v, word, s.bucket->client[s.at]);
+}
+
+/* Frees what has expired, and remembers how far that reached: a clock behind might still have needed it. Noted first, for
+ * the process may die in between. */
+static void slot_forget(const occ__pool_view *v, occ__slot s)
+{
+  occ_time expires = word_expires(word_get(s.bucket, s.at));
+
+  if (expires > v->pool->forgotten) {
+    v->pool->forgotten = expires;
+  }
+  occ__pool_free(v, s);
 }
 
 occ__block *occ__pool_block(const occ__pool_view *v, occ__slot s)
@@ -105,8 +130,8 @@ static void slot_fill(const occ__pool_view *v, occ__slot s, const occ__entry *e)
   s.bucket->tag[0][s.at] = e->tag[0];
   s.bucket->tag[1][s.at] = e->tag[1];
   s.bucket->client[s.at] = e->client;
-  word_set(s, word_make(e->expires, e->state));
-  count_in(v, e->client);
+  word_set(s, word_of(e));
+  count_in(v, word_of(e), e->client);
 }
 
 /* Maps 32 bits onto the buckets without a division; pools have fewer than 2^32 of them. */
@@ -144,6 +169,11 @@ void occ__pool_prefetch(const occ__pool_view *v, const occ__entry *e)
   bucket_prefetch(pair[1]);
   __builtin_prefetch(counter(v, e->client, 0));
   __builtin_prefetch(counter(v, e->client, 1));
+}
+
+int occ__pool_is_past(const occ__pool_view *v, occ_time now)
+{
+  return v->pool->forgotten - now > OCC__NODE_SKEW_MS;
 }
 
 static int bucket_find(occ__bucket *bucket, const uint64_t tag[2], occ__slot *out)
@@ -213,7 +243,7 @@ static void sweep_bucket(const occ__pool_view *v, occ_time now)
     uint64_t word = word_get(bucket, i);
 
     if (word != 0 && !word_is_live(word, now)) {
-      occ__pool_free(v, (occ__slot){ bucket, i });
+      slot_forget(v, (occ__slot){ bucket, i });
     }
   }
 }
@@ -222,7 +252,8 @@ static int is_crowded(const occ__pool_view *v, const occ__entry *e)
 {
   uint32_t limit = v->layout->client_limit;
 
-  if (v->pool->used >= v->layout->capacity) {
+  if (v->pool->used >= v->layout->capacity ||
+      (e->is_stranger && v->pool->strangers >= v->layout->strangers_limit)) {
     return 1;
   }
   return e->is_limited && *counter(v, e->client, 0) >= limit && *counter(v, e->client, 1) >= limit;
@@ -237,14 +268,14 @@ occ_verdict occ__pool_put(const occ__pool_view *v, const occ__entry *e, occ_time
     if (word_is_live(word_get(s.bucket, s.at), now)) {
       return OCC_NO;
     }
-    occ__pool_free(v, s); /* never two of one key */
+    slot_forget(v, s); /* never two of one key */
   }
   sweep_bucket(v, now);
   if (!pool_room(v, e->tag, now, &s)) {
     return OCC_RETRY;
   }
   if (word_get(s.bucket, s.at) != 0) {
-    occ__pool_free(v, s);
+    slot_forget(v, s);
   }
   for (size_t i = 0; i < SWEEP_HARD && is_crowded(v, e); i++) {
     sweep_bucket(v, now);
@@ -260,11 +291,14 @@ occ_verdict occ__pool_put(const occ__pool_view *v, const occ__entry *e, occ_time
 void occ__pool_recount(const occ__pool_view *v)
 {
   v->pool->used = 0;
+  v->pool->strangers = 0;
   memset(v->counters, 0, 2u * ((size_t)v->layout->counter_mask + 1) * sizeof(*v->counters));
   for (size_t b = 0; b < v->layout->buckets; b++) {
     for (size_t i = 0; i < OCC__BUCKET_SLOTS; i++) {
-      if (word_get(&v->buckets[b], i) != 0) {
-        count_in(v, v->buckets[b].client[i]);
+      uint64_t word = word_get(&v->buckets[b], i);
+
+      if (word != 0) {
+        count_in(v, word, v->buckets[b].client[i]);
       }
     }
   }
@@ -272,12 +306,12 @@ void occ__pool_recount(const occ__pool_view *v)
 
 occ__slot_state occ__pool_state(occ__slot s)
 {
-  return (occ__slot_state)(word_get(s.bucket, s.at) & ((1u << STATE_BITS) - 1));
+  return (occ__slot_state)(word_get(s.bucket, s.at) & (STRANGER - 1u));
 }
 
 void occ__pool_commit(occ__slot s)
 {
   uint64_t word = word_get(s.bucket, s.at);
 
-  word_set(s, word_make((occ_time)(word >> STATE_BITS), OCC__SLOT_COMMITTED));
+  word_set(s, (word & ~(uint64_t)(STRANGER - 1u)) | (uint64_t)OCC__SLOT_COMMITTED);
 }

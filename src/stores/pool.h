@@ -32,7 +32,8 @@ typedef struct occ__slot {
 typedef struct occ__entry {
   uint64_t tag[2];
   uint32_t client;
-  int is_limited; /* 0: whoever asks may fill the pool */
+  int is_limited;  /* 0: whoever asks may fill the pool */
+  int is_stranger; /* nobody has authenticated it: counts among the strangers too */
   occ_time expires;
   occ__slot_state state;
   occ_span data; /* KEPT */
@@ -41,11 +42,14 @@ typedef struct occ__entry {
 /* Fetches what an insert will touch while the mutex is not yet held: most of an insert is waiting for memory. */
 void occ__pool_prefetch(const occ__pool_view *v, const occ__entry *e);
 occ__pool_view occ__pool_of(const occ__region *region, size_t i);
+/* 1: now lies so far back that entries which it still needs may be gone. */
+int occ__pool_is_past(const occ__pool_view *v, occ_time now);
 /* 1: *out is the live entry of that key. */
 int occ__pool_find(const occ__pool_view *v, const uint64_t tag[2], occ_time now, occ__slot *out);
 /* Insert if absent. NO: there is a live one. RETRY: no room, nothing inserted. YES: *out is its slot. */
 occ_verdict occ__pool_put(const occ__pool_view *v, const occ__entry *e, occ_time now,
                           occ__slot *out);
+/* Gives a slot back that is not needed any more; of what merely expired the pool takes note itself. */
 void occ__pool_free(const occ__pool_view *v, occ__slot s);
 occ__slot_state occ__pool_state(occ__slot s);
 void occ__pool_commit(occ__slot s);

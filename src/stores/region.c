@@ -12,7 +12,7 @@
 #include <time.h>
 
 #define MAGIC   UINT64_C(0x726f7473636f6363) /* "ccocstor" */
-#define VERSION 1u
+#define VERSION 2u
 #define LINE    64u
 
 /* Values of the header's state. 0 is blank memory. */
@@ -55,14 +55,20 @@ static uint32_t counters_for(uint64_t capacity)
   return n;
 }
 
+static uint64_t part_of(uint64_t capacity, uint64_t parts)
+{
+  uint64_t part = capacity / parts;
+
+  return part > OCC__STORE_CLIENT_LEAST ? part : OCC__STORE_CLIENT_LEAST;
+}
+
 static uint64_t pool_lay(occ__pool_layout *pool, uint64_t capacity, uint64_t at)
 {
-  uint64_t part = capacity / OCC__STORE_CLIENT_PART;
   uint32_t counters = counters_for(capacity);
 
   pool->capacity = capacity;
-  pool->client_limit =
-      part > OCC__STORE_CLIENT_LEAST ? (uint32_t)part : (uint32_t)OCC__STORE_CLIENT_LEAST;
+  pool->client_limit = (uint32_t)part_of(capacity, OCC__STORE_CLIENT_PART);
+  pool->strangers_limit = part_of(capacity, OCC__STORE_STRANGERS_PART);
 
   /* Three slots of four may be taken; see table.c for what that does. */
   pool->buckets = (capacity * 4 + 3 * OCC__BUCKET_SLOTS - 1) / (3 * OCC__BUCKET_SLOTS);
@@ -169,7 +175,6 @@ static int make(occ__header *header, const occ__layout *layout, const uint8_t se
   memcpy(header->id, seed, sizeof(header->id));
   memcpy(header->hash_key, seed + sizeof(header->id), sizeof(header->hash_key));
   header->born = now;
-  header->highest = now;
 
 out:
   atomic_store_explicit(&header->state, rc == OCC_OK ? (uint32_t)READY : (uint32_t)BLANK,

@@ -24,9 +24,9 @@
 /* Sixteen slots. A slot is written tag first and word last, and freed by its word alone: whatever the moment at which a
  * process dies, a slot is either free or whole. */
 typedef struct occ__bucket {
-  _Atomic uint64_t word[OCC__BUCKET_SLOTS]; /* expiry in ms << 8 | occ__slot_state; 0: free */
+  _Atomic uint64_t word[OCC__BUCKET_SLOTS]; /* expiry in ms << 8 | flag, occ__slot_state; 0: free */
   uint64_t tag[2][OCC__BUCKET_SLOTS];       /* the keyed hash of the key, two halves */
-  uint32_t client[OCC__BUCKET_SLOTS];       /* keyed hash of the client id */
+  uint32_t client[OCC__BUCKET_SLOTS];       /* keyed hash of the client id, or of a sender key */
 } occ__bucket;
 
 typedef struct occ__block {
@@ -35,8 +35,10 @@ typedef struct occ__block {
 } occ__block;
 
 typedef struct occ__pool {
-  uint64_t used;   /* slots that are not free, expired ones included */
-  uint64_t cursor; /* next bucket to sweep */
+  uint64_t used;      /* slots that are not free, expired ones included */
+  uint64_t strangers; /* of them, those of requests without an authenticated client */
+  uint64_t cursor;    /* next bucket to sweep */
+  occ_time forgotten; /* the latest expiry of what has expired and been freed */
 } occ__pool;
 
 typedef struct occ__header {
@@ -48,9 +50,8 @@ typedef struct occ__header {
   uint8_t id[16];                 /* the store's instance id: public, sealed into sessions */
   uint8_t hash_key[16];           /* secret, lives and dies with the store */
   occ_time born;                  /* now when it was made */
-  occ_time highest;               /* the highest now seen; below: under the mutex */
   occ__pool pool[OCC__POOLS];
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex; /* of all pools */
 } occ__header;
 
 typedef struct occ__pool_layout {
@@ -60,6 +61,7 @@ typedef struct occ__pool_layout {
   uint64_t counters_at;  /* offset of two rows of uint32_t */
   uint32_t counter_mask; /* counters in a row, less one; a power of two less one, at most 0xffff */
   uint32_t client_limit; /* entries of one client */
+  uint64_t strangers_limit; /* entries of all who are not authenticated */
 } occ__pool_layout;
 
 typedef struct occ__layout {

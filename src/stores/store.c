@@ -46,10 +46,6 @@ static int store_make(occ_store **out, occ_lib *lib, void *base, const occ__layo
   if (rc != OCC_OK) {
     goto out;
   }
-  rc = occ__table_notice(&store->region, now);
-  if (rc != OCC_OK) {
-    goto out;
-  }
   occ__lib_hold(lib);
   store->lib = lib;
   atomic_init(&store->holds, 1);
@@ -141,12 +137,21 @@ static int answer(occ_txn *txn, const occ_question *question, int verdict, occ_s
 
 static int answer_once(occ_txn *txn, const occ_question *question, void *user_data)
 {
+  static const char *const why[] = {
+    [OCC__WHY_YOUNG] = "young", [OCC__WHY_FULL] = "full", [OCC__WHY_CLOCK] = "clock"
+  };
   const occ_store *store = user_data;
-  size_t place = 0;
-  int verdict = occ__table_once(&store->region, question, &place);
-  char digit = (char)('0' + (int)place);
+  size_t detail = 0;
+  int verdict = occ__table_once(&store->region, question, &detail);
+  char digit = (char)('0' + (int)detail);
+  occ_span data = occ__span(NULL, 0);
 
-  return answer(txn, question, verdict, occ__span(&digit, verdict == OCC_NO ? 1 : 0));
+  if (verdict == OCC_NO) {
+    data = occ__span(&digit, 1);
+  } else if (verdict == OCC_RETRY) {
+    data = occ__span_text(why[detail]);
+  }
+  return answer(txn, question, verdict, data);
 }
 
 static int answer_recall(occ_txn *txn, const occ_question *question, void *user_data)

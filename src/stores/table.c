@@ -3,8 +3,11 @@
  * randomness; work per call is bounded, all of it under one mutex that every process sharing the store uses.
  *
  * Time. Whether an entry is live is judged by the question's now. A node whose clock is ahead may have freed what another
- * would still see; hence entries outlive what they guard by twice the skew, and a question that comes from further back
- * is answered RETRY. */
+ * would still see. Hence an entry outlives what it guards by the skew, by the clock of whoever takes it; each
+ * pool remembers the latest expiry of all that it has freed, and a question from further than the skew before that is
+ * answered RETRY. So no clock, however wrong, gets a wrong YES. The highest now seen would do as well, but a single
+ * question from a clock a year ahead would then shut the others out for a year; what it can free has expired within
+ * minutes. */
 
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L /* robust mutexes */
@@ -44,17 +47,6 @@ static void leave(const occ__region *region)
   (void)pthread_mutex_unlock(&occ__region_header(region)->mutex);
 }
 
-/* Takes notice of now; 1 where it lies so far behind the highest that entries which now still needs may be gone. */
-static int is_clock_back(const occ__region *region, occ_time now)
-{
-  occ__header *header = occ__region_header(region);
-
-  if (now > header->highest) {
-    header->highest = now;
-  }
-  return header->highest - now > OCC__NODE_SKEW_MS;
-}
-
 /* Could one of the keys have been used before this store was there to see it? */
 static int is_born_too_late(const occ__region *region, occ_time issued)
 {
@@ -91,7 +83,7 @@ static void tag_make(const occ__region *region, const uint8_t *key, space in, ui
   occ__siphash(tag, occ__region_header(region)->hash_key, own, sizeof(own));
 }
 
-/* No client id: one common client. */
+/* No client id and no key: one common client. */
 static uint32_t client_hash(const occ__region *region, const char *client_id)
 {
   const char *text = client_id == NULL ? "" : client_id;
@@ -106,6 +98,7 @@ static occ__entry entry_make(const occ__region *region, const occ_question *ques
 {
   return (occ__entry){ .client = client_hash(region, question->client_id),
                        .is_limited = 1,
+                       .is_stranger = !question->authenticated,
                        .expires = question->expires,
                        .state = state };
 }
@@ -117,7 +110,7 @@ typedef struct step {
   occ__slot slot;
 } step;
 
-static occ_verdict once_locked(step *steps, size_t count, occ_time now, size_t *place)
+static occ_verdict once_locked(step *steps, size_t count, occ_time now, size_t *detail)
 {
   for (size_t i = 0; i < count; i++) {
     step *s = &steps[i];
@@ -126,13 +119,29 @@ static occ_verdict once_locked(step *steps, size_t count, occ_time now, size_t *
     if (verdict == OCC_YES) {
       continue;
     }
-    *place = i;
+    *detail = verdict == OCC_RETRY ? (size_t)OCC__WHY_FULL : i;
     while (verdict == OCC_RETRY && i-- > 0) { /* nothing was used, so nothing may stay */
       occ__pool_free(&steps[i].view, steps[i].slot);
     }
     return verdict;
   }
   return OCC_YES;
+}
+
+static occ_verdict once_judged(const occ__region *region, const occ_question *question, step *steps,
+                               size_t *detail)
+{
+  for (size_t i = 0; i < question->keys; i++) {
+    if (occ__pool_is_past(&steps[i].view, question->now)) {
+      *detail = OCC__WHY_CLOCK;
+      return OCC_RETRY;
+    }
+  }
+  if (is_born_too_late(region, question->issued)) { /* a nonce made now would be, too? */
+    *detail = is_born_too_late(region, question->now) ? OCC__WHY_CLOCK : OCC__WHY_YOUNG;
+    return OCC_RETRY;
+  }
+  return once_locked(steps, question->keys, question->now, detail);
 }
 
 static int once_is_valid(const occ_question *question)
@@ -149,9 +158,9 @@ static int once_is_valid(const occ_question *question)
   return 1;
 }
 
-int occ__table_once(const occ__region *region, const occ_question *question, size_t *place)
+int occ__table_once(const occ__region *region, const occ_question *question, size_t *detail)
 {
-  occ_verdict verdict = OCC_RETRY;
+  occ_verdict verdict;
   step steps[OCC__MAX_ONCE_KEYS];
   occ__entry entry;
   int rc;
@@ -172,9 +181,7 @@ int occ__table_once(const occ__region *region, const occ_question *question, siz
   if (rc != OCC_OK) {
     return rc;
   }
-  if (!is_clock_back(region, question->now) && !is_born_too_late(region, question->issued)) {
-    verdict = once_locked(steps, question->keys, question->now, place);
-  }
+  verdict = once_judged(region, question, steps, detail);
   leave(region);
   return (int)verdict;
 }
@@ -201,7 +208,7 @@ int occ__table_keep(const occ__region *region, const occ_question *question)
   if (rc != OCC_OK) {
     return rc;
   }
-  if (!is_clock_back(region, question->now)) {
+  if (!occ__pool_is_past(&v, question->now)) {
     verdict = occ__pool_put(&v, &e, question->now, &s);
   }
   leave(region);
@@ -225,7 +232,7 @@ int occ__table_recall(const occ__region *region, const occ_question *question,
   if (rc != OCC_OK) {
     return rc;
   }
-  if (is_clock_back(region, question->now)) {
+  if (occ__pool_is_past(&v, question->now)) {
     verdict = OCC_RETRY;
   } else if (occ__pool_find(&v, tag, question->now, &s)) {
     const occ__block *block = occ__pool_block(&v, s);
@@ -260,7 +267,7 @@ int occ__table_reserve(const occ__region *region, const occ_question *question)
   if (rc != OCC_OK) {
     return rc;
   }
-  if (!is_clock_back(region, question->now) &&
+  if (!occ__pool_is_past(&v, question->now) &&
       (question->issued == 0 || !is_born_too_late(region, question->issued))) {
     verdict = occ__pool_put(&v, &e, question->now, &s);
   }
@@ -300,7 +307,6 @@ static int settle(const occ__region *region, const occ_question *question, int i
   if (rc != OCC_OK) {
     return rc;
   }
-  (void)is_clock_back(region, question->now);
   if (occ__pool_find(&v, tag, question->now, &s)) {
     verdict = settle_locked(&v, s, is_commit);
   }
@@ -316,15 +322,4 @@ int occ__table_commit(const occ__region *region, const occ_question *question)
 int occ__table_release(const occ__region *region, const occ_question *question)
 {
   return settle(region, question, 0);
-}
-
-int occ__table_notice(const occ__region *region, occ_time now)
-{
-  int rc = enter(region);
-
-  if (rc == OCC_OK) {
-    (void)is_clock_back(region, now);
-    leave(region);
-  }
-  return rc;
 }

@@ -48,6 +48,8 @@ typedef enum input {
   IN_NO,
   IN_NO_LAST, /* ONCE: the last key was there */
   IN_RETRY,
+  IN_RETRY_YOUNG, /* ONCE: with the store's reason */
+  IN_RETRY_FULL,
   IN_GARBAGE,
   IN_CHALLENGE,
   IN_REFUSE,
@@ -168,6 +170,8 @@ static int applies(const model *m, input in)
     return m->open == OCC_ASK_RECALL || m->open == OCC_ASK_CLIENT || m->open == OCC_ASK_CHECK ||
            m->open == OCC_ASK_KEYS || m->open == OCC_ASK_ONCE || m->open == OCC_ASK_VERIFY;
   case IN_NO_LAST:
+  case IN_RETRY_YOUNG:
+  case IN_RETRY_FULL:
     return m->open == OCC_ASK_ONCE;
   case IN_COMMIT:
   case IN_GIVE_BACK:
@@ -213,7 +217,10 @@ static model model_step(const scenario *s, model m, input in)
     if (in == IN_YES) {
       return after_once(s, m);
     }
-    if (in == IN_RETRY) { /* a fresh nonce helps where the proof had none of ours */
+    if (in == IN_RETRY_FULL) {
+      return ended(m, OCC_FAILED);
+    }
+    if (in == IN_RETRY || in == IN_RETRY_YOUNG) { /* a fresh nonce helps where the proof had none */
       return s->proof ? closes(m, OCC_REFUSE) : ended(m, OCC_FAILED);
     }
     return once_no(s, m, in == IN_NO ? 0 : once_keys(s, &m) - 1);
@@ -430,6 +437,9 @@ static void answer(occ_txn *txn, const scenario *s, const waiting *w, input in)
     in = IN_NO;
   } else if (in == IN_GARBAGE && q->kind != OCC_ASK_RECALL) {
     data = "[";
+  } else if (in == IN_RETRY_YOUNG || in == IN_RETRY_FULL) {
+    data = in == IN_RETRY_YOUNG ? "young" : "full";
+    in = IN_RETRY;
   } else if (q->kind == OCC_ASK_ONCE && (in == IN_NO || in == IN_NO_LAST)) {
     place[0] = in == IN_NO ? '0' : (char)('0' + q->keys - 1);
     data = place;

@@ -183,16 +183,25 @@ static void test_session__is_taken_once_whatever_the_clock(void **state)
       { { SHOW, 0, 'G' }, { SHOW, -121 * S, 'C' }, { SHOW, 1, 'C' } } },
     { "clock back by 121 s, to after it was made",
       -200 * S,
-      { { SHOW, 0, 'G' }, { SHOW, -121 * S, 'U' }, { SHOW, -120 * S, 'C' }, { SHOW, 1, 'C' } } },
+      { { SHOW, 0, 'G' }, { SHOW, -121 * S, 'C' }, { SHOW, -120 * S, 'C' }, { SHOW, 1, 'C' } } },
     { "clock back by an hour",
       0,
       { { SHOW, 0, 'G' }, { SHOW, -3600 * S, 'C' }, { SHOW, 1, 'C' } } },
     { "clock back by an hour before it is used",
       0,
       { { SHOW, -3600 * S, 'C' }, { SHOW, 1, 'G' }, { SHOW, 2, 'C' } } },
-    { "clock back by 121 s before it is used: nothing is used up by a 503",
+    { "clock back by 121 s before it is used, with nothing forgotten",
       -400 * S,
-      { { OTHERS, 0, 0 }, { SHOW, -121 * S, 'U' }, { SHOW, -120 * S, 'G' }, { SHOW, 0, 'C' } } },
+      { { OTHERS, 0, 0 }, { SHOW, -121 * S, 'G' }, { SHOW, -120 * S, 'C' }, { SHOW, 0, 'C' } } },
+    { "clock back to 121 s before what is forgotten: nothing is used up by a 503",
+      400 * S,
+      { { OTHERS, 0, 0 },
+        { OTHERS, 840 * S, 0 },
+        { SHOW, 719 * S, 'U' },
+        { SHOW, 720 * S - 1, 'U' },
+        { SHOW, 720 * S, 'G' },
+        { SHOW, 720 * S, 'C' },
+        { SHOW, 840 * S, 'C' } } },
     { "clock back and restarted",
       0,
       { { SHOW, 0, 'G' }, { RESTART, -1 * S, 0 }, { SHOW, -1 * S, 'C' }, { SHOW, 0, 'C' } } },
@@ -205,7 +214,7 @@ static void test_session__is_taken_once_whatever_the_clock(void **state)
       { { SHOW, 120 * S, 'G' }, { SHOW, 0, 'C' }, { SHOW, 120 * S, 'C' }, { SHOW, 1, 'C' } } },
     { "used by a clock 121 s ahead",
       0,
-      { { SHOW, 121 * S, 'G' }, { SHOW, 0, 'U' }, { SHOW, 1 * S, 'C' } } },
+      { { SHOW, 121 * S, 'G' }, { SHOW, 0, 'C' }, { SHOW, 1 * S, 'C' } } },
     { "the entry expires and is swept, and the clock comes back",
       0,
       { { SHOW, 0, 'G' },
@@ -221,6 +230,15 @@ static void test_session__is_taken_once_whatever_the_clock(void **state)
         { SHOW, 480 * S, 'C' },
         { OTHERS, 599999, 0 },
         { SHOW, 480 * S, 'C' } } },
+    { "a clock a year ahead looks in before it is used",
+      0,
+      { { OTHERS, 365 * 86400 * S, 0 }, { SHOW, 0, 'G' }, { SHOW, 1, 'C' } } },
+    { "a clock a year ahead looks in after it was used",
+      0,
+      { { SHOW, 0, 'G' },
+        { OTHERS, 365 * 86400 * S, 0 },
+        { SHOW, 0, 'U' },
+        { SHOW, 599 * S, 'U' } } },
     { "expired", 0, { { SHOW, 600 * S, 'C' }, { SHOW, 599999, 'G' }, { SHOW, 600 * S, 'C' } } },
   };
   (void)state;
@@ -803,11 +821,11 @@ static void test_clients__no_room_uses_nothing_up(void **state)
 }
 
 /* client: NULL: nobody is authenticated, and the body claims client_id. */
-static traffic_result with_proof(occ_server *server, const char *client, const char *claimed,
-                                 const char *key, int number)
+static traffic_result with_proof_at(occ_server *server, const char *client, const char *claimed,
+                                    const char *key, int number, occ_time now)
 {
   char *jti = traffic_text("%s-%s-%d", client == NULL ? "-" : client, claimed, number);
-  char *proof = test_dpop(key, "POST", TRAFFIC_URL, NOW / 1000, jti, NULL);
+  char *proof = test_dpop(key, "POST", TRAFFIC_URL, now / 1000, jti, NULL);
   char *body = traffic_text(TRAFFIC_BODY "&client_id=%s", claimed);
   traffic_result result;
   occ_txn *txn = NULL;
@@ -820,13 +838,19 @@ static traffic_result with_proof(occ_server *server, const char *client, const c
   if (client != NULL) {
     assert_int_equal(occ_txn_set_client(txn, client, "client_secret_basic", NULL), OCC_OK);
   }
-  rc = traffic_run(txn, NULL, NOW);
+  rc = traffic_run(txn, NULL, now);
   traffic_read(&result, txn, rc);
   occ_txn_free(txn);
   free(body);
   free(proof);
   free(jti);
   return result;
+}
+
+static traffic_result with_proof(occ_server *server, const char *client, const char *claimed,
+                                 const char *key, int number)
+{
+  return with_proof_at(server, client, claimed, key, number, NOW);
 }
 
 static void test_clients__one_cannot_starve_another_of_proofs(void **state)
@@ -849,6 +873,69 @@ static void test_clients__one_cannot_starve_another_of_proofs(void **state)
   node_close(&n);
 }
 
+/* A full store is not a young one: no nonce is offered that would not help. */
+static void test_clients__a_full_store_offers_no_nonce(void **state)
+{
+  traffic_result result;
+  node n;
+  (void)state;
+
+  node_open(&n, 4096, "accept", NOW - 600 * S);
+  for (int i = 0; i <= LEAST; i++) {
+    result = with_proof(n.server, "greedy", "greedy", TEST_CLIENT_A_PRIVATE, i);
+    assert_int_equal(letter(&result), i < LEAST ? 'G' : 'U');
+  }
+  assert_string_equal(result.reason, "store_unavailable");
+  assert_string_equal(result.nonce, "");
+  node_close(&n);
+}
+
+/* One request a second, each with a proof of its own, for longer than any entry lives. */
+static void test_clients__a_busy_one_is_served(void **state)
+{
+  node n;
+  (void)state;
+
+  node_open(&n, 96000, "accept", NOW - 600 * S); /* 300 proofs of one client, as the guide says */
+  for (int i = 0; i < 1000; i++) {
+    traffic_result result =
+        with_proof_at(n.server, "busy", "busy", TEST_CLIENT_A_PRIVATE, i, NOW + i * S);
+
+    if (letter(&result) != 'G') {
+      fail_msg("request %d: %s", i, result.reason);
+    }
+  }
+  node_close(&n);
+}
+
+/* Keys cost nothing. Two of them, neither at its own limit, fill what strangers have; the clients have the rest. */
+static void test_clients__strangers_do_not_shut_out_clients(void **state)
+{
+  traffic_result result;
+  node n;
+  (void)state;
+
+  node_open(&n, 320, "off", NOW - 600 * S); /* 100 proofs, 25 of strangers */
+  for (int i = 0; i < LEAST; i++) {
+    result = with_proof(n.server, NULL, "a", TEST_CLIENT_A_PRIVATE, i);
+    assert_int_equal(letter(&result), 'G');
+  }
+  for (int i = 0; i < LEAST; i++) {
+    result = with_proof(n.server, NULL, "b", TEST_CLIENT_B_PRIVATE, i);
+    assert_int_equal(letter(&result), i < 25 - LEAST ? 'G' : 'U');
+  }
+  for (int i = 0; i < 75; i++) {
+    char *client = traffic_text("client-%d", i / LEAST);
+
+    result = with_proof(n.server, client, client, TEST_CLIENT_B_PRIVATE, i);
+    assert_int_equal(letter(&result), 'G');
+    free(client);
+  }
+  result = with_proof(n.server, "late", "late", TEST_CLIENT_B_PRIVATE, 0);
+  assert_int_equal(letter(&result), 'U');
+  node_close(&n);
+}
+
 /* Who is not authenticated takes no room from the client that it says it is. */
 static void test_clients__a_claimed_name_does_not_starve_its_owner(void **state)
 {
@@ -866,6 +953,69 @@ static void test_clients__a_claimed_name_does_not_starve_its_owner(void **state)
   node_close(&n);
 }
 
+/* ---- Proofs to the end of their life ---- */
+
+enum { NO_NONCE, OURS, UNKNOWN, OWN_HANDLE };
+
+/* Shown every 10 s, at clocks that differ by 240 s, while a node with the clock ahead sweeps: taken once. */
+static void shown_to_the_end(int nonce, occ_time iat)
+{
+  static const occ_time clock[] = { 0, -120 * S, -240 * S };
+  char *body = NULL, *proof, *plain;
+  traffic_result result;
+  int number = 0;
+  node n;
+
+  node_open(&n, FEW, "accept", NOW - 4000 * S);
+  proof = proof_of("ask", NOW, NULL);
+  result = send(n.server, TRAFFIC_BODY, proof, "asked", NOW);
+  assert_int_equal(letter(&result), 'C');
+  body = traffic_follow_up(result.session, NULL);
+  free(proof);
+  proof = proof_of("p", NOW + iat,
+                   nonce == NO_NONCE  ? NULL
+                   : nonce == OURS    ? result.nonce
+                   : nonce == UNKNOWN ? "x"
+                                      : result.session);
+  result = send(n.server, TRAFFIC_BODY, proof, NULL, NOW);
+  assert_int_equal(letter(&result), 'G');
+  for (occ_time t = 0; t < 1000 * S; t += 10 * S) {
+    for (int i = 0; i < 4; i++) {
+      plain = traffic_text("other-%d", number++);
+      (void)with_proof_at(n.server, plain, plain, TEST_CLIENT_B_PRIVATE, 0, NOW + t + 120 * S);
+      free(plain);
+    }
+    for (size_t i = 0; i < 2 * LEN(clock); i++) {
+      result =
+          send(n.server, i % 2 == 0 ? TRAFFIC_BODY : body, proof, NULL, NOW + t + clock[i / 2]);
+      if (result.outcome == OCC_GRANT) {
+        fail_msg("nonce %d, iat %lld: taken again after %lld s by a clock %lld s behind", nonce,
+                 (long long)(iat / S), (long long)(t / S), (long long)(-clock[i / 2] / S));
+      }
+    }
+  }
+  free(proof);
+  free(body);
+  node_close(&n);
+}
+
+static void test_proof__is_taken_once_to_the_end_of_its_life(void **state)
+{
+  static const struct {
+    int nonce;
+    occ_time iat;
+  } row[] = {
+    { NO_NONCE, 0 },     { NO_NONCE, 30 * S }, { NO_NONCE, -60 * S },  { OURS, 0 },
+    { OURS, -3600 * S }, { OURS, 100 * S },    { OURS, 300 * S },      { OURS, 600 * S },
+    { UNKNOWN, 30 * S }, { OWN_HANDLE, 0 },    { OWN_HANDLE, 30 * S },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < LEN(row); i++) {
+    shown_to_the_end(row[i].nonce, row[i].iat);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -874,6 +1024,7 @@ int main(void)
     cmocka_unit_test(test_session__after_a_restart_works_again),
     cmocka_unit_test(test_proof__is_not_taken_again_after_a_restart),
     cmocka_unit_test(test_proof__after_a_restart_works_again),
+    cmocka_unit_test(test_proof__is_taken_once_to_the_end_of_its_life),
     cmocka_unit_test(test_two_stores__no_session_of_one_is_good_at_the_other),
     cmocka_unit_test(test_two_stores__no_nonce_of_one_counts_at_the_other),
     cmocka_unit_test(test_shared_store__old_and_new_workers_grant_once),
@@ -883,6 +1034,9 @@ int main(void)
     cmocka_unit_test(test_clients__one_cannot_starve_another_of_sessions),
     cmocka_unit_test(test_clients__no_room_uses_nothing_up),
     cmocka_unit_test(test_clients__one_cannot_starve_another_of_proofs),
+    cmocka_unit_test(test_clients__a_full_store_offers_no_nonce),
+    cmocka_unit_test(test_clients__a_busy_one_is_served),
+    cmocka_unit_test(test_clients__strangers_do_not_shut_out_clients),
     cmocka_unit_test(test_clients__a_claimed_name_does_not_starve_its_owner),
   };
 

@@ -727,6 +727,8 @@ static void test_txn_answer__once_and_verify(void **state)
     ONCE("no, a word", OCC_NO, "session"),
     { "the store cannot tell", OCC_ASK_ONCE, OCC_RETRY, NULL, OCC_ERR_ANSWER, OCC_FAILED,
       "temporarily_unavailable", "store_unavailable" },
+    { "the store is young, but there is no proof", OCC_ASK_ONCE, OCC_RETRY, "young", OCC_ERR_ANSWER,
+      OCC_FAILED, "temporarily_unavailable", "store_unavailable" },
     NO("no", NULL),
     NO("no, with a reason", "bad_signature"),
     NO("no, with one that is no token", "bad signature\n"),

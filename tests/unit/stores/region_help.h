@@ -48,16 +48,21 @@ static inline void assert_counts_right(const occ__region *region)
     const occ__bucket *b = (const occ__bucket *)(const void *)(region->base + l->buckets_at);
     const uint32_t *c = (const uint32_t *)(const void *)(region->base + l->counters_at);
     uint64_t used = 0;
+    uint64_t strangers = 0;
     uint64_t row[2] = { 0, 0 };
 
     for (size_t at = 0; at < l->buckets * OCC__BUCKET_SLOTS; at++) {
-      used += atomic_load(&b[at / OCC__BUCKET_SLOTS].word[at % OCC__BUCKET_SLOTS]) != 0;
+      uint64_t word = atomic_load(&b[at / OCC__BUCKET_SLOTS].word[at % OCC__BUCKET_SLOTS]);
+
+      used += word != 0;
+      strangers += (word & 0x80) != 0;
     }
     for (size_t at = 0; at <= l->counter_mask; at++) {
       row[0] += c[at];
       row[1] += c[(size_t)l->counter_mask + 1 + at];
     }
     assert_int_equal(occ__region_header(region)->pool[i].used, used);
+    assert_int_equal(occ__region_header(region)->pool[i].strangers, strangers);
     assert_int_equal(row[0], used);
     assert_int_equal(row[1], used);
   }
@@ -83,6 +88,7 @@ static inline occ_question question_of(const uint8_t *key, const char *client)
 {
   return (occ_question){ .ticket = 1,
                          .client_id = client,
+                         .authenticated = 1,
                          .key = key,
                          .keys = 1,
                          .now = T0,

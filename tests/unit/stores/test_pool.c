@@ -14,6 +14,7 @@ static occ__entry entry_of(uint32_t high0, uint32_t high1, uint32_t n)
 {
   return (occ__entry){ .tag = { (uint64_t)high0 << 32 | n, (uint64_t)high1 << 32 | n },
                        .client = n,
+                       .is_stranger = n % 2 == 1,
                        .expires = T0 + LIFE,
                        .state = OCC__SLOT_ONCE };
 }
@@ -158,6 +159,10 @@ static void test_commit__keeps_the_expiry(void **state)
   assert_int_equal(occ__pool_state(s), OCC__SLOT_COMMITTED);
   assert_int_equal(occ__pool_find(&v, e.tag, e.expires - 1, &s), 1);
   assert_int_equal(occ__pool_find(&v, e.tag, e.expires, &s), 0);
+  assert_int_equal(v.pool->strangers, 1); /* and whose it is */
+  assert_counts_right(&r.region);
+  occ__pool_free(&v, s);
+  assert_int_equal(v.pool->strangers, 0);
   region_down(&r);
 }
 

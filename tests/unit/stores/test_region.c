@@ -34,6 +34,8 @@ static void test_layout__parts_lie_apart_and_hold_what_they_say(void **state)
       assert_true(p->capacity >= 16 && p->buckets * 16 * 3 >= p->capacity * 4);
       assert_true(p->client_limit >= 16);
       assert_true(p->client_limit == 16 || p->client_limit * UINT64_C(100) <= p->capacity);
+      assert_true(p->strangers_limit >= p->client_limit);
+      assert_true(p->strangers_limit == 16 || p->strangers_limit == p->capacity / 4);
       sum += i < OCC__POOL_KEPT ? p->capacity : 0;
     }
     assert_true(l.blocks_at >= at);

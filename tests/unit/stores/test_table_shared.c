@@ -323,7 +323,6 @@ static void test_death__of_the_mutex(void **state)
   assert_int_equal(occ__table_reserve(&r.region, &q), OCC_ERR_INTERNAL);
   assert_int_equal(occ__table_commit(&r.region, &q), OCC_ERR_INTERNAL);
   assert_int_equal(occ__table_release(&r.region, &q), OCC_ERR_INTERNAL);
-  assert_int_equal(occ__table_notice(&r.region, T0), OCC_ERR_INTERNAL);
   region_down(&r);
 }
 
