@@ -217,14 +217,10 @@ static int check_ignored(occ_making *making)
 int occ__kinds_finish(occ_making *making)
 {
   occ_config *config = making->config;
-  const occ_kind *namesake = find_namesake(making->server);
+  const occ_kind *namesake;
   const char *key;
   json_t *options;
 
-  if (namesake != NULL) {
-    return occ__config_fail(config, OCC_ERR_CONFIG, OCC__PATH("types", namesake->key, "name"),
-                            "another type has this name on the wire");
-  }
   json_object_foreach(config->type_options, key, options)
   {
     if (occ__types_host(config, key) == NULL && occ_type_builtin(key) == NULL) {
@@ -235,6 +231,11 @@ int occ__kinds_finish(occ_making *making)
     if (occ__kinds_find(making, key) == NULL) {
       return config->rc != OCC_OK ? config->rc : OCC_ERR_CONFIG;
     }
+  }
+  namesake = find_namesake(making->server); /* now that all are there */
+  if (namesake != NULL) {
+    return occ__config_fail(config, OCC_ERR_CONFIG, OCC__PATH("types", namesake->key, "name"),
+                            "another type has this name on the wire");
   }
   return check_ignored(making);
 }

@@ -190,18 +190,29 @@ static occ_step nonce_rule(occ_txn *txn)
 }
 
 /* A handle is a nonce for its own request alone: else a stolen one would be good for anybody's proofs, for as long as it
- * lives, and the answer would tell whether it does. */
+ * lives, and the answer would tell whether it does. So all is judged anew, in the order of verify_proof(). */
+static int forget_handle(occ_txn *txn)
+{
+  if (txn->proof.nonce == OCC__NONCE_HANDLE) {
+    txn->proof.nonce = OCC__NONCE_FOREIGN;
+    txn->proof.issued = earliest_use(txn);
+    if (!is_in_window(txn)) {
+      return OCC__REASON_DPOP_TIME;
+    }
+  } else if (!txn->proof.nonce_deferred) {
+    return OCC_OK; /* it has been judged */
+  }
+  return nonce_reason(txn);
+}
+
 occ_step occ__sender_without_session(occ_txn *txn)
 {
-  if (txn->proof.nonce != OCC__NONCE_HANDLE) {
-    return txn->proof.nonce_deferred ? nonce_rule(txn) : OCC__GO;
-  }
-  txn->proof.nonce = OCC__NONCE_FOREIGN;
-  txn->proof.issued = earliest_use(txn);
-  if (nonce_reason(txn) == OCC_OK && !is_in_window(txn)) {
+  const int is_handle = txn->proof.nonce == OCC__NONCE_HANDLE;
+
+  if (forget_handle(txn) == OCC__REASON_DPOP_TIME) {
     return occ__txn_refuse_as(txn, OCC__INVALID_DPOP_PROOF, OCC__REASON_DPOP_TIME);
   }
-  return nonce_rule(txn);
+  return is_handle || txn->proof.nonce_deferred ? nonce_rule(txn) : OCC__GO;
 }
 
 /* The key that the proof carries signs it: possession is shown. */
@@ -259,6 +270,10 @@ static int verify_proof(occ_txn *txn, const occ_header *line)
   }
   if (rc == OCC_OK) {
     rc = verify_signature(txn, &jws);
+    if (rc > 0) { /* it is the proof of no session, so its nonce comes first here, too */
+      const int reason = forget_handle(txn);
+      rc = reason != OCC_OK ? reason : rc;
+    }
   }
   if (rc == OCC_OK) {
     rc = take_jti(txn, jws.claims);

@@ -359,6 +359,29 @@ static void test_request__hostile_json_counts_octet_by_octet(void **state)
   close_fixture(&fx);
 }
 
+/* Up to its limit `claims` is compared by what it means, and above it by its octets: two spellings of one value. */
+static void test_request__claims_have_a_limit(void **state)
+{
+  static char a[OCC__MAX_CLAIMS + 64], b[OCC__MAX_CLAIMS + 64];
+  fixture fx;
+  (void)state;
+
+  open_fixture(&fx);
+  for (size_t len = OCC__MAX_CLAIMS - 1; len <= OCC__MAX_CLAIMS + 1; len++) {
+    const int fill = (int)(len - strlen("{\"a\":1,\"b\":\"\"}"));
+
+    (void)snprintf(a, sizeof(a), "claims={\"a\":1,\"b\":\"%0*d\"}", fill, 0);
+    (void)snprintf(b, sizeof(b), "claims={\"b\":\"%0*d\",\"a\":1}", fill, 0);
+    assert_int_equal(strlen(a), strlen("claims=") + len);
+    assert_int_equal(strlen(b), strlen("claims=") + len);
+    assert_int_equal(is_same(&fx, usual(), a, b), len <= OCC__MAX_CLAIMS);
+    assert_true(is_same(&fx, usual(), a, a));
+    a[strlen(a) - 3] = '1'; /* another value */
+    assert_false(is_same(&fx, usual(), a, b));
+  }
+  close_fixture(&fx);
+}
+
 static void test_request__without_carriers_or_ignore_keeps_them(void **state)
 {
   static const char *const rows[] = { "claim_token=1",       "claim_token_format=1",
@@ -818,6 +841,7 @@ int main(void)
     cmocka_unit_test(test_request__changed),
     cmocka_unit_test(test_request__malformed_json_counts_octet_by_octet),
     cmocka_unit_test(test_request__hostile_json_counts_octet_by_octet),
+    cmocka_unit_test(test_request__claims_have_a_limit),
     cmocka_unit_test(test_request__without_carriers_or_ignore_keeps_them),
     cmocka_unit_test(test_request__binding_stands_for_the_grant),
     cmocka_unit_test(test_request__binding_is_no_parameter),

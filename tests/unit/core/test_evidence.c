@@ -13,8 +13,10 @@
 
 #include "txn_host.h"
 
-#define CONFIG                                                                                     \
-  "{" X_BASE "\"types\":{\"scripted\":{\"name\":\"https://t.example/e\"}},"                        \
+#define CONFIG        "{" X_BASE REST
+#define CONFIG_IGNORE "{" X_BASE "\"digest_ignore\":[\"X-*\",\"x-*\",\"EV\"]," REST
+#define REST                                                                                       \
+  "\"types\":{\"scripted\":{\"name\":\"https://t.example/e\"}},"                                   \
   "\"requirements\":{\"r\":{\"type\":\"scripted\",\"class\":\"provenance\",\"a\":1,\"b\":1,"       \
   "\"c\":1},\"auth\":{\"type\":\"scripted\",\"class\":\"authorization\"}}}"
 #define THUMB   "rs2Xx4ck0ItiZCctvyPMJwAaDMXGYLkkjLZ_LRKKrS4"
@@ -1037,6 +1039,42 @@ static void test_type__behaves(void **state)
   occ_txn_free(txn);
 }
 
+static int looks_for_carriers(occ_evidence *e, int step)
+{
+  size_t len = 9;
+
+  (void)step;
+  assert_null(occ_evidence_param(e, "X-Ev", &len)); /* a parameter of the header's name */
+  assert_int_equal(len, 0);
+  assert_null(occ_evidence_param(e, "x-ev", &len));
+  assert_null(occ_evidence_param(e, "scope", &len)); /* the request's */
+  assert_null(occ_evidence_param(e, "challenge_session", &len));
+  assert_null(occ_evidence_param(e, "DPoP", &len)); /* a header that is not the type's */
+  assert_null(occ_evidence_param(e, "Authorization", &len));
+  assert_null(occ_evidence_param(e, "EV", &len)); /* parameters compare with case */
+  assert_string_equal(occ_evidence_param(e, "ev", &len), "v");
+  return OCC_OK;
+}
+
+/* Evidence comes from where the type says, and from nowhere else. */
+static void test_param__only_carriers_of_the_type(void **state)
+{
+  static const char header[] = "Basic YTpi";
+  x_host *x = *state;
+  occ_txn *txn;
+
+  play(NULL, looks_for_carriers, NULL);
+  occ_server_free(x->server);
+  x->server = x_server(x, CONFIG_IGNORE, &scripted, &script, NULL);
+  x_challenge(x);
+  txn = x_follow_up(x, "ev=v&X-Ev=forged&x-ev=forged&EV=other");
+  assert_int_equal(occ_txn_add_header(txn, "Authorization", header, strlen(header)), OCC_OK);
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+  assert_int_equal(script.parses, 1);
+  occ_txn_free(txn);
+}
+
 static int parse_with_wrong_nonce(occ_evidence *e, int step)
 {
   const char *nonce = occ_evidence_about(e)->nonce;
@@ -1117,6 +1155,149 @@ static void test_set_key__ties_evidence_to_the_sender(void **state)
     }
     occ_txn_free(txn);
   }
+}
+
+/* What is shown and named in the last follow-up. */
+typedef struct key_row {
+  const char *why;
+  int shown;
+  step_fn parse;
+  occ_outcome want;
+  const char *reason;
+  int is_stale; /* then it is looked at as if it had no session, and granted as such */
+} key_row;
+
+static void run_after(x_host *x, const key_row *row, step_fn judge)
+{
+  occ_txn *txn;
+
+  print_message("  %s\n", row->why);
+  play(NULL, names_thumb, judge);
+  x->thumbprint = THUMB;
+  x->sender = (occ_sender)0;
+  x->challenge = "r";
+  x_challenge(x);
+  x->sender = OCC_SENDER_MTLS;
+  x->challenge = "auth"; /* of what is accepted the policy wants more */
+  txn = x_follow_up(x, "ev=1");
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(occ_txn_outcome(txn), OCC_CHALLENGE);
+  assert_int_equal(x_handle(x, txn), 1);
+  occ_txn_free(txn);
+
+  play(NULL, row->parse, NULL);
+  x->sender = row->shown ? OCC_SENDER_MTLS : (occ_sender)0;
+  x->challenge = NULL;
+  txn = x_follow_up(x, "ev=1");
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(occ_txn_outcome(txn), row->want);
+  if (row->reason != NULL) {
+    assert_string_equal(occ_txn_reason(txn), row->reason);
+    assert_non_null(strstr(occ_txn_body(txn, NULL), "\"invalid_request\""));
+    assert_int_equal(script.judges, 0);
+  } else {
+    assert_int_equal(script.judges, !row->is_stale);
+    assert_int_equal(x_logged(txn, "reason", "session_of_another_sender"), row->is_stale);
+    assert_int_equal(occ_txn_confirmation(txn) != NULL, row->shown);
+  }
+  occ_txn_free(txn);
+}
+
+/* S-15: the key that such evidence named has not come in. Nobody need show it again, and it needs evidence again. */
+static void test_set_key__of_evidence_that_was_not_good(void **state)
+{
+  static const key_row row[] = {
+    { "shown, not named any more", 1, NULL, OCC_REFUSE, "sender_key_added", 0 },
+    { "shown, another one named", 1, names_another, OCC_REFUSE, "sender_key_added", 0 },
+    { "shown, and named again", 1, names_thumb, OCC_GRANT, NULL, 0 },
+    { "not shown any more", 0, NULL, OCC_GRANT, NULL, 0 },
+  };
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    run_after(*state, &row[i], wants_newer);
+  }
+}
+
+/* One that came in with good evidence has: it is shown in every round, and needs no evidence. */
+static void test_set_key__of_evidence_that_was_good(void **state)
+{
+  static const key_row row[] = {
+    { "shown, not named", 1, NULL, OCC_GRANT, NULL, 0 },
+    { "not shown any more", 0, NULL, OCC_GRANT, NULL, 1 },
+  };
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    run_after(*state, &row[i], accept_all);
+  }
+}
+
+/* ---- FETCH ---- */
+
+static struct {
+  int asks, status;
+  const char *headers, *body;
+} fetched;
+
+static int fetches_and_looks(occ_evidence *e, int step)
+{
+  const occ_question *about = occ_evidence_about(e);
+  const void *data = NULL;
+  size_t len = 9;
+
+  if (step == 0) {
+    assert_int_equal(about->index, 0);
+    assert_null(about->headers);
+  } else {
+    assert_int_equal(occ_evidence_answer(e, &data, &len), fetched.status == 0 ? OCC_NO : OCC_YES);
+    assert_int_equal(about->index, fetched.status);
+    assert_string_equal(about->headers, fetched.headers);
+    assert_int_equal(len, strlen(fetched.body));
+    assert_true(len == 0 || memcmp(data, fetched.body, len) == 0);
+  }
+  if (step == fetched.asks) {
+    return OCC_OK;
+  }
+  occ_evidence_ask(e, OCC_ASK_FETCH)->url = "https://i.example/keys";
+  return OCC_PENDING;
+}
+
+/* A status and headers decide what a document is worth, and how long it may be kept. */
+static void test_fetch__shows_status_and_headers(void **state)
+{
+  static const struct {
+    const char *why, *headers, *body;
+    int status;
+  } row[] = {
+    { "found", "Content-Type: application/json\r\nCache-Control: max-age=60\r\n", "{}", 200 },
+    { "found, without headers", "", "{}", 200 },
+    { "not found is an answer, too", "Content-Type: text/html\r\n", "<html>", 404 },
+    { "highest status", "A: b\r\n", "", 999 },
+    { "nothing was to be had", "", "", 0 },
+  };
+  x_host *x = *state;
+  occ_txn *txn;
+
+  play(NULL, fetches_and_looks, NULL);
+  fetched.asks = X_ROWS(row);
+  x_challenge(x);
+  txn = x_follow_up(x, "ev=1");
+  x->stop = OCC_ASK_FETCH;
+  for (size_t i = 0; i < X_ROWS(row);
+       i++) { /* one after another, so that nothing stays of the last */
+    assert_int_equal(x_run(x, txn), OCC_PENDING);
+    assert_int_equal(script.parses, i + 1);
+    print_message("  %s\n", row[i].why);
+    fetched.status = row[i].status;
+    fetched.headers = row[i].headers;
+    fetched.body = row[i].body;
+    assert_int_equal(occ_txn_answer_fetch(txn, occ_txn_question(txn)->ticket, row[i].status,
+                                          row[i].headers, row[i].body, strlen(row[i].body)),
+                     OCC_OK);
+  }
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(script.parses, X_ROWS(row) + 1);
+  assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+  occ_txn_free(txn);
 }
 
 /* ---- The ledger ---- */
@@ -1450,8 +1631,12 @@ int main(void)
     TEST(test_write__is_written_again_and_compared),
     TEST(test_write__order_of_members),
     TEST(test_type__behaves),
+    TEST(test_param__only_carriers_of_the_type),
     TEST(test_set_nonce__is_compared_before_once),
     TEST(test_set_key__ties_evidence_to_the_sender),
+    TEST(test_set_key__of_evidence_that_was_not_good),
+    TEST(test_set_key__of_evidence_that_was_good),
+    TEST(test_fetch__shows_status_and_headers),
     TEST(test_reserve__is_committed_or_given_back),
     TEST(test_reserve__ends_without_a_grant),
     TEST(test_evidence__refuses_null),

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "txn_host.h"
 
@@ -348,6 +349,100 @@ static void test_txn_fact__token_has_a_limit(void **state)
   }
 }
 
+/* ---- Built once ---- */
+
+static size_t built; /* allocations of jansson */
+
+static void *counting_malloc(size_t size)
+{
+  built++;
+  return malloc(size);
+}
+
+/* Allocations of jansson that one look costs. */
+static size_t cost(const occ_txn *txn, const char *pointer, const char *want)
+{
+  built = 0;
+  expect_fact(txn, pointer, want);
+  return built;
+}
+
+#define TO_BUILD 20 /* there are six objects in them at least, each with its members */
+#define TO_WRITE 3  /* of one value: jansson's own, to see that no container holds itself */
+
+static void look_often(const occ_txn *txn, const char *pointer, const char *want)
+{
+  assert_true(cost(txn, pointer, want) > TO_BUILD);
+  for (int i = 0; i < 10; i++) {
+    assert_true(cost(txn, pointer, want) < TO_WRITE);
+  }
+  assert_true(cost(txn, "/sender", "{}") < TO_WRITE);
+  built = 0;
+  assert_non_null(occ_txn_question_json(txn, NULL));
+  assert_true(built < TO_BUILD);
+}
+
+/* A policy may look at many, so they are built once a question; the next question has new ones. */
+static void test_txn_fact__are_built_once_a_question(void **state)
+{
+  x_host *x = *state;
+  json_malloc_t before_malloc;
+  json_free_t before_free;
+  occ_ticket ticket;
+  occ_txn *txn;
+
+  json_get_alloc_funcs(&before_malloc, &before_free);
+  x->challenge = "r";
+  x_challenge(x);
+  x->metadata = NULL;
+  x->verdict[OCC_ASK_VERIFY] = OCC_YES;
+  x->data[OCC_ASK_VERIFY] = "{\"level\":3}";
+  txn = x_follow_up(x, "ev=1");
+  x->stop = OCC_ASK_CLIENT;
+  assert_int_equal(x_run(x, txn), OCC_PENDING);
+  json_set_alloc_funcs(counting_malloc, free);
+  look_often(txn, "/client/metadata", NULL);
+  json_set_alloc_funcs(before_malloc, before_free);
+  ticket = occ_txn_question(txn)->ticket;
+  assert_int_equal(occ_txn_answer(txn, ticket, OCC_YES, "{\"metadata\":{\"m\":1}}", 20), OCC_OK);
+
+  x->stop = OCC_ASK_VERIFY;
+  assert_int_equal(x_run(x, txn), OCC_PENDING);
+  expect_fact(txn, "/client/metadata", "{\"m\":1}"); /* after the answer */
+  expect_fact(txn, "/session/round", "1");
+  expect_fact(txn, "/satisfied", "[]");
+  expect_fact(txn, "/evidence", "{}");
+
+  x->stop = OCC_ASK_DECIDE;
+  assert_int_equal(x_run(x, txn), OCC_PENDING);
+  json_set_alloc_funcs(counting_malloc, free);
+  look_often(txn, "/satisfied", "[\"r\"]"); /* and after that one */
+  assert_true(cost(txn, "/evidence/facts/level", "3") < TO_WRITE);
+  json_set_alloc_funcs(before_malloc, before_free);
+  x->stop = OCC_ASK_NONE;
+  x->challenge = NULL;
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  expect_fact(txn, "/satisfied", "[\"r\"]");
+  occ_txn_free(txn);
+}
+
+/* Before the first run nothing is kept, for each setter changes it. */
+static void test_txn_fact__before_the_first_run(void **state)
+{
+  x_host *x = *state;
+  occ_txn *txn;
+
+  x->client = NULL;
+  x->metadata = NULL;
+  txn = x_txn(x, X_BODY);
+  expect_fact(txn, "/client/id", NULL);
+  assert_int_equal(occ_txn_set_client(txn, "late", "none", NULL), OCC_OK);
+  expect_fact(txn, "/client/id", "\"late\"");
+  assert_int_equal(occ_txn_set_metadata(txn, "{\"m\":1}", 7), OCC_OK);
+  expect_fact(txn, "/client/metadata", "{\"m\":1}");
+  occ_txn_free(txn);
+}
+
 /* A parameter that is long is shown by its digest: facts stay small, whatever a peer sends. */
 static void test_txn_fact__values_have_a_limit(void **state)
 {
@@ -663,6 +758,8 @@ int main(void)
     TEST(test_txn_confirmation__counts_verified_keys_only),
     TEST(test_txn_fact__pointers),
     TEST(test_txn_fact__token_has_a_limit),
+    TEST(test_txn_fact__are_built_once_a_question),
+    TEST(test_txn_fact__before_the_first_run),
     TEST(test_txn_fact__values_have_a_limit),
     TEST(test_txn_fact__whole),
     TEST(test_txn_fact__client),

@@ -465,6 +465,122 @@ static void test_txn_answer_json__challenge_extras(void **state)
 }
 
 /* A challenge is no answer to another kind, and leaves no trace there. */
+#define ALL ",\"memo\":\"AP8\",\"expiry\":61,\"status\":400,\"anyway\":true"
+
+/* An answer that is not taken leaves nothing behind for the one that is: neither of what came before the fault, nor of
+ * what the policy has set itself. */
+static void test_txn_answer_json__what_is_not_taken_leaves_nothing_behind(void **state)
+{
+  static const struct {
+    const char *why, *json;
+    int want;
+  } row[] = {
+    { "an unknown requirement",
+      "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"x\"" ALL "}", OCC_ERR_ARGUMENT },
+    { "no requirement", "{\"ticket\":%T,\"answer\":\"challenge\"" ALL "}", OCC_ERR_ARGUMENT },
+    { "params that cannot be",
+      "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"r\",\"params\":{\"a\":1.5}" ALL
+      "}",
+      OCC_ERR_ARGUMENT },
+    { "params that libocc writes",
+      "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"r\",\"params\":{\"type\":"
+      "\"t\"}" ALL "}",
+      OCC_ERR_ARGUMENT },
+    { "params that are no object",
+      "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"r\",\"params\":[]" ALL "}",
+      OCC_ERR_ARGUMENT },
+    { "a status that is none",
+      "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"r\",\"memo\":\"AP8\",\"expiry\":"
+      "61,"
+      "\"status\":200,\"anyway\":true}",
+      OCC_ERR_ARGUMENT },
+    { "a memo that is none",
+      "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"r\",\"memo\":\"AP8=\",\"expiry\":"
+      "61,"
+      "\"status\":400,\"anyway\":true}",
+      OCC_ERR_ARGUMENT },
+    { "another ticket", "{\"ticket\":1,\"answer\":\"challenge\",\"requirement\":\"r\"" ALL "}",
+      OCC_ERR_STALE },
+  };
+  static const char good[] = "{\"ticket\":%T,\"answer\":\"challenge\",\"requirement\":\"r\"}";
+  x_host *x = *state;
+
+  x->verdict[OCC_ASK_VERIFY] = OCC_YES;
+  for (size_t i = 0; i < 3 * X_ROWS(row); i++) {
+    const int capable = i % 3 > 0, has_memo = i % 3 > 1;
+    size_t len = 9;
+    occ_txn *txn;
+
+    print_message("  %s\n", row[i / 3].why);
+    x->metadata = capable ? X_CAPABLE : "{}";
+    txn = x_at(x, X_BODY, OCC_ASK_DECIDE);
+    if (has_memo) {
+      assert_int_equal(occ_txn_set_memo(txn, "before", 6), OCC_OK);
+      assert_int_equal(occ_txn_set(txn, "expiry", "99"), OCC_OK);
+    }
+    assert_int_equal(answer(txn, row[i / 3].json), row[i / 3].want);
+    assert_int_equal(answer(txn, good), OCC_OK);
+    assert_int_equal(occ_txn_run(txn, X_T0), OCC_OK);
+    if (!capable) { /* "anyway" would have made it a challenge */
+      assert_int_equal(occ_txn_outcome(txn), OCC_REFUSE);
+      assert_string_equal(occ_txn_reason(txn), "no_capability");
+      occ_txn_free(txn);
+      continue;
+    }
+    assert_int_equal(occ_txn_outcome(txn), OCC_CHALLENGE);
+    assert_int_equal(occ_txn_http_status(txn), 403);
+    assert_non_null(
+        strstr(occ_txn_body(txn, NULL), has_memo ? "\"expires_in\":99" : "\"expires_in\":300"));
+    assert_int_equal(x_handle(x, txn), 1);
+    occ_txn_free(txn);
+    txn = x_follow_up(x, "ev=1");
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_true((occ_txn_memo(txn, &len) != NULL) == has_memo);
+    assert_int_equal(len, has_memo ? 6 : 0);
+    assert_true(!has_memo || memcmp(occ_txn_memo(txn, NULL), "before", 6) == 0);
+    occ_txn_free(txn);
+  }
+}
+
+/* 200 answers of 180 KB would be nine times what a txn may take, and 30 are more than it may. */
+static void test_txn_answer_json__wrong_tickets_cost_no_memory(void **state)
+{
+  static const struct {
+    const char *why, *before, *behind;
+  } row[] = {
+    { "octets", "\"answer\":\"retry\",\"octets\":\"", "\"}" },
+    { "data", "\"answer\":\"yes\",\"data\":\"", "\"}" },
+    { "data that is no text", "\"answer\":\"no\",\"data\":{\"a\":\"", "\"}}" },
+    { "params", "\"answer\":\"challenge\",\"requirement\":\"r\",\"params\":{\"a\":\"", "\"}}" },
+    { "headers", "\"answer\":\"fetched\",\"status\":200,\"headers\":\"", "\"}" },
+    { "description", "\"answer\":\"refuse\",\"description\":\"", "\"}" },
+  };
+  const size_t fill = 180000, size = 200000;
+  char *json = malloc(size);
+  x_host *x = *state;
+
+  assert_non_null(json);
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn = x_at(x, X_BODY, OCC_ASK_DECIDE);
+    const unsigned long long wrong = occ_txn_question(txn)->ticket + 1;
+    const size_t live = x->fm.live_octets;
+    int len = snprintf(json, 200, "{\"ticket\":%llu,%s", wrong, row[i].before);
+
+    print_message("  %s\n", row[i].why);
+    memset(json + len, 'A', fill);
+    (void)snprintf(json + len + fill, 200, "%s", row[i].behind);
+    for (int k = 0; k < (i == 0 ? 200 : 30); k++) {
+      assert_int_equal(occ_txn_answer_json(txn, json, strlen(json)), OCC_ERR_STALE);
+    }
+    assert_int_equal(x->fm.live_octets, live);
+    assert_int_equal(answer(txn, "{\"ticket\":%T,\"answer\":\"yes\"}"), OCC_OK);
+    assert_int_equal(occ_txn_run(txn, X_T0), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    occ_txn_free(txn);
+  }
+  free(json);
+}
+
 static void test_txn_answer_json__of_other_kinds(void **state)
 {
   x_host *x = *state;
@@ -665,6 +781,8 @@ int main(void)
     TEST(test_txn_question_json__members),
     TEST(test_txn_answer_json__decide),
     TEST(test_txn_answer_json__challenge_extras),
+    TEST(test_txn_answer_json__what_is_not_taken_leaves_nothing_behind),
+    TEST(test_txn_answer_json__wrong_tickets_cost_no_memory),
     TEST(test_txn_answer_json__of_other_kinds),
     TEST(test_txn_answer_json__fetched),
     TEST(test_txn_result_json__of_each_outcome),

@@ -479,6 +479,36 @@ static void test_txn_answer_fetch_first__rows(void **state)
   occ_txn_free(txn);
 }
 
+static void test_txn_answer_fetch_first__has_a_limit(void **state)
+{
+  x_host *x = *state;
+  occ_txn *txn;
+
+  x->metadata = NULL;
+  for (unsigned most = OCC__MAX_FETCHES - 1; most <= OCC__MAX_FETCHES + 1; most++) {
+    unsigned fetches = 0;
+    int rc = OCC_OK;
+
+    txn = x_at(x, X_BODY, OCC_ASK_CLIENT);
+    for (; fetches < most && rc == OCC_OK; fetches += rc == OCC_OK) {
+      rc = occ_txn_answer_fetch_first(txn, ticket_of(txn), "https://c.example/id", 100);
+      if (rc == OCC_OK) {
+        assert_int_equal(occ_txn_run(txn, X_T0), OCC_PENDING);
+        assert_int_equal(occ_txn_answer_fetch(txn, ticket_of(txn), 200, NULL, "{}", 2), OCC_OK);
+        assert_int_equal(occ_txn_run(txn, X_T0), OCC_PENDING);
+        assert_int_equal(occ_txn_question(txn)->kind, OCC_ASK_CLIENT);
+      }
+    }
+    assert_int_equal(rc, most <= OCC__MAX_FETCHES ? OCC_OK : OCC_ERR_LIMIT);
+    assert_int_equal(fetches, most <= OCC__MAX_FETCHES ? most : OCC__MAX_FETCHES);
+    /* The question is as open as before. */
+    assert_int_equal(occ_txn_answer(txn, ticket_of(txn), OCC_YES, "{}", 2), OCC_OK);
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    occ_txn_free(txn);
+  }
+}
+
 static occ_txn *at_fetch(x_host *x)
 {
   occ_txn *txn;
@@ -791,7 +821,7 @@ static void test_txn_question__verify_shows_what_is_to_be_verified(void **state)
 /* ---- Answerers ---- */
 
 typedef struct component {
-  int calls, cancels, releases, wakes;
+  int calls, cancels, releases, wakes, fetches;
   int rc;            /* what it returns */
   int answers;       /* it answers yes */
   int fetches_first; /* it wants a document first, once */
@@ -799,6 +829,8 @@ typedef struct component {
   int run_rc, set_rc, memo_rc, other_rc;
   occ_ticket ticket, cancelled;
   occ_ask cancelled_kind;
+  occ_txn *txn; /* when its question ends: freed, run, or both */
+  int cancel_frees, cancel_runs, cancel_run_rc;
 } component;
 
 static int answerer(occ_txn *txn, const occ_question *q, void *user_data)
@@ -835,6 +867,12 @@ static void cancelled(occ_ask kind, occ_ticket ticket, void *user_data)
   c->cancels++;
   c->cancelled = ticket;
   c->cancelled_kind = kind;
+  if (c->cancel_runs) {
+    c->cancel_run_rc = occ_txn_run(c->txn, X_T0);
+  }
+  if (c->cancel_frees) {
+    occ_txn_free(c->txn);
+  }
 }
 
 static void released(void *user_data)
@@ -1057,6 +1095,47 @@ static void test_answerer__frees_its_txn(void **state)
   }
 }
 
+/* A component that frees or runs the txn which is about to go: told once, and nothing is left, freed twice or answered. */
+static void test_answerer__frees_and_runs_when_it_is_cancelled(void **state)
+{
+  static const struct {
+    const char *why;
+    int frees, runs, in_run; /* in_run: the deadline ends its question, not occ_txn_free() */
+  } row[] = {
+    { "frees it while it is freed", 1, 0, 0 },
+    { "runs it while it is freed", 0, 1, 0 },
+    { "both", 1, 1, 0 },
+    { "frees it while it runs", 1, 0, 1 },
+    { "runs it while it runs", 0, 1, 1 },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    component c = { .rc = OCC_PENDING, .cancel_frees = row[i].frees, .cancel_runs = row[i].runs };
+    size_t live;
+
+    print_message("  %s\n", row[i].why);
+    with(x, OCC_ASK_DECIDE, &c);
+    live = x->fm.live;
+    c.txn = x_txn(x, X_BODY);
+    assert_int_equal(occ_txn_run(c.txn, X_T0), OCC_PENDING);
+    if (row[i].in_run) {
+      assert_int_equal(occ_txn_run(c.txn, X_T0 + OCC__DEADLINE_MS),
+                       row[i].frees ? OCC_ERR_STATE : OCC_ERR_DEADLINE);
+    }
+    if (!row[i].in_run || !row[i].frees) {
+      occ_txn_free(c.txn);
+    }
+    assert_int_equal(c.cancels, 1);
+    assert_true(c.cancelled == c.ticket);
+    assert_int_equal(c.calls, 1);
+    assert_int_equal(c.cancel_run_rc, row[i].runs ? OCC_ERR_REENTRANT : 0);
+    assert_int_equal(x->fm.live, live); /* gone, once: fail_mem and ASan see to the rest */
+    occ_server_free(x->server);
+    x->server = NULL;
+  }
+}
+
 static void test_answerer__wants_a_document_first(void **state)
 {
   x_host *x = *state;
@@ -1076,6 +1155,49 @@ static void test_answerer__wants_a_document_first(void **state)
   assert_int_equal(c.cancels, 0);
   occ_server_free(x->server);
   x->server = NULL;
+}
+
+/* A component that wants one more document for ever: the run ends as a failure of the host's. */
+static int never_content(occ_txn *txn, const occ_question *q, void *user_data)
+{
+  component *c = user_data;
+
+  c->calls++;
+  return occ_txn_answer_fetch_first(txn, q->ticket, "https://c.example/id", 100);
+}
+
+static int fetches(occ_txn *txn, const occ_question *q, void *user_data)
+{
+  component *c = user_data;
+
+  c->fetches++;
+  assert_true(c->fetches < 100);
+  return occ_txn_answer_fetch(txn, q->ticket, 200, NULL, "{}", 2);
+}
+
+static void test_answerer__is_never_content(void **state)
+{
+  x_host *x = *state;
+  component c = { 0 };
+  occ_config *config = NULL;
+  occ_txn *txn;
+
+  occ_server_free(x->server);
+  x->server = NULL;
+  assert_int_equal(occ_config_new(&config, x->lib, X_ISSUER), OCC_OK);
+  assert_int_equal(occ_config_load(config, CONFIG, strlen(CONFIG)), OCC_OK);
+  assert_int_equal(occ_keyring_attach(x->ring, config), OCC_OK);
+  assert_int_equal(occ_config_answer(config, OCC_ASK_CLIENT, never_content, NULL, NULL, &c),
+                   OCC_OK);
+  assert_int_equal(occ_config_answer(config, OCC_ASK_FETCH, fetches, NULL, NULL, &c), OCC_OK);
+  assert_int_equal(occ_server_new(&x->server, config), OCC_OK);
+  occ_config_free(config);
+  x->metadata = NULL;
+  txn = x_txn(x, X_BODY);
+  x_is_failure(txn, occ_txn_run(txn, X_T0), OCC_ERR_ANSWER, "host_gave_no_answer");
+  assert_int_equal(c.fetches, OCC__MAX_FETCHES);
+  assert_int_equal(c.calls, OCC__MAX_FETCHES + 1);
+  occ_txn_free(txn);
 }
 
 #define TEST(name)       cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -1099,6 +1221,7 @@ int main(void)
     TEST(test_txn_answer_refuse__rows),
     TEST(test_txn_answer_refuse__has_limits),
     TEST(test_txn_answer_fetch_first__rows),
+    TEST(test_txn_answer_fetch_first__has_a_limit),
     TEST(test_txn_answer_fetch_first__asks_again_with_the_document),
     TEST(test_txn_answer_fetch__rows),
     TEST(test_txn_answer_fetch__no_and_retry),
@@ -1113,6 +1236,8 @@ int main(void)
     TEST(test_answerer__is_told_once_when_its_question_ends),
     TEST(test_answerer__may_not_run_and_may_set),
     TEST(test_answerer__frees_its_txn),
+    TEST(test_answerer__frees_and_runs_when_it_is_cancelled),
+    TEST(test_answerer__is_never_content),
     TEST(test_answerer__wants_a_document_first),
   };
 

@@ -236,7 +236,15 @@ static void test_response__of_invalid_client(void **state)
     int basic;
   } row[] = {
     { "Basic", "Basic YTpi", 1 },
+    { "basic: schemes compare without case", "basic YTpi", 1 },
+    { "BASIC", "BASIC YTpi", 1 },
+    { "bAsIc", "bAsIc YTpi", 1 },
+    { "Basic with two blanks", "Basic  YTpi", 1 },
     { "Bearer", "Bearer x", 0 },
+    { "Basics", "Basics YTpi", 0 },
+    { "Basi", "Basi YTpi", 0 },
+    { "Basic and a sign", "Basic=YTpi", 0 },
+    { "as a value", "Bearer Basic YTpi", 0 },
     { "Basic without a value", "Basic", 0 },
   };
   x_host *x = *state;
@@ -252,6 +260,9 @@ static void test_response__of_invalid_client(void **state)
     assert_int_equal(x_run(x, txn), OCC_OK);
     assert_int_equal(occ_txn_http_status(txn), 401);
     assert_true((header(txn, "WWW-Authenticate") != NULL) == row[i].basic);
+    if (row[i].basic) {
+      assert_string_equal(header(txn, "WWW-Authenticate"), "Basic realm=\"token\"");
+    }
     expect_json_headers(txn);
     assert_non_null(strstr(occ_txn_body(txn, NULL), "{\"error\":\"invalid_client\""));
     occ_txn_free(txn);

@@ -273,6 +273,21 @@ static void test_server_new__refuses(void **state)
       "k: no such option, and no type with code" },
     { "options for a type that has none", "{" LEAST ",\"free\":{}}",
       "free: this type has no options" },
+    { "options of a type that no requirement uses",
+      "{" STORE ",\"dpop\":\"host\",\"dpop_proof\":{}}",
+      "types.dpop_proof: needs the nonce of DPoP proofs, which dpop=host keeps from it" },
+    { "options of one that another has the name of on the wire",
+      "{" LEAST
+      ",\"jwt_assertion\":{},\"types\":{\"k\":{\"name\":\"jwt_assertion\",\"params\":[\"p\"]}}}",
+      "types.jwt_assertion.name: another type has this name on the wire" },
+    { "a declared type's parameter out of the digest",
+      "{" LEAST ",\"digest_ignore\":[\"p\"],\"types\":{\"k\":{\"params\":[\"q\",\"p\"]}}}",
+      "digest_ignore.p: a type's evidence comes in this parameter" },
+    { "the same, by a pattern",
+      "{" LEAST ",\"digest_ignore\":[\"x\",\"ev-*\"],\"types\":{\"k\":{\"params\":[\"ev-1\"]}}}",
+      "digest_ignore.ev-1: a type's evidence comes in this parameter" },
+    { "a parameter of the host's type", "{" LEAST ",\"digest_ignore\":[\"claim_token\"]}",
+      "digest_ignore.claim_token: a type's evidence comes in this parameter" },
   };
   fixture *f = *state;
 
@@ -653,6 +668,41 @@ static void test_server_new__opens_what_it_uses(void **state)
   assert_int_equal(builtin_notes.opened, 1); /* once for both */
   assert_string_equal(builtin_notes.options, "{\"x\":1}");
   assert_int_equal(builtin_notes.accepted, 2);
+}
+
+/* Options that nobody uses are looked at all the same: a misspelt one must not wait for the day on which it counts. */
+static void test_server_new__reads_options_that_nobody_uses(void **state)
+{
+  static const char json[] = "{" LEAST ",\"jwt_assertion\":{\"x\":1}}";
+  fixture *f = *state;
+
+  assert_int_equal(serve(f, json), OCC_OK);
+  assert_int_equal(builtin_notes.opened, 1);
+  assert_string_equal(builtin_notes.options, "{\"x\":1}");
+  assert_int_equal(builtin_notes.accepted, 0);
+  occ_server_free(f->server);
+  f->server = NULL;
+  assert_int_equal(builtin_notes.closed, 1);
+
+  builtin_notes = (notes){ .open_rc = OCC_ERR_SYNTAX };
+  assert_int_equal(serve(f, json), OCC_ERR_CONFIG);
+  assert_null(f->server);
+  assert_string_equal(occ_config_error(f->config),
+                      "jwt_assertion: the type does not take these options");
+  builtin_notes = (notes){ .open_rc = OCC_ERR_MEMORY };
+  assert_int_equal(serve(f, json), OCC_ERR_MEMORY);
+  assert_string_equal(occ_config_error(f->config), "jwt_assertion: out of memory");
+}
+
+/* A parameter that is never in the digest could be exchanged where it is no evidence; a header never is in it. */
+static void test_server_new__digest_leaves_out_what_is_no_evidence(void **state)
+{
+  fixture *f = *state;
+
+  assert_int_equal(serve(f, "{" LEAST ",\"digest_ignore\":[\"DPoP\",\"pp\",\"P\",\"x-*\"],"
+                            "\"types\":{\"k\":{\"params\":[\"p\",\"x\"],\"headers\":[\"X-Ev\"]}},"
+                            "\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}"),
+                   OCC_OK);
 }
 
 static void test_server_new__passes_on_what_types_say(void **state)
@@ -1123,6 +1173,8 @@ int main(void)
     TEST(test_server_new__makes_kinds),
     TEST(test_server_new__lists_headers),
     TEST(test_server_new__opens_what_it_uses),
+    TEST(test_server_new__reads_options_that_nobody_uses),
+    TEST(test_server_new__digest_leaves_out_what_is_no_evidence),
     TEST(test_server_new__passes_on_what_types_say),
     TEST(test_server_new__refuses_proof_types_of_the_host),
     TEST(test_server_asks__what_will_reach_the_host),

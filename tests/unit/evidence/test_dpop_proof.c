@@ -338,6 +338,32 @@ static void test_open__options(void **state)
   }
 }
 
+/* No requirement is of this type: a misspelt option makes no server all the same. */
+static void test_open__options_that_nobody_uses(void **state)
+{
+#define NOT_TAKEN "dpop_proof: the type does not take these options"
+  static const struct {
+    const char *why, *options, *error;
+  } row[] = {
+    { "none", "{}", "" },
+    { "misspelt", "{\"any_keys\":true}", NOT_TAKEN },
+  };
+#undef NOT_TAKEN
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    char config[512], error[512];
+    occ_server *server;
+
+    print_message("  %s\n", row[i].why);
+    (void)snprintf(config, sizeof(config), "{" X_BASE "\"dpop_proof\":%s}", row[i].options);
+    server = x_server(x, config, NULL, NULL, error);
+    assert_string_equal(error, row[i].error);
+    assert_true((server != NULL) == (row[i].error[0] == '\0'));
+    occ_server_free(server);
+  }
+}
+
 static void test_accepts__templates(void **state)
 {
   static const struct {
@@ -434,6 +460,7 @@ int main(void)
     TEST(test_parse__spoilt_proofs_never_come_so_far),
     TEST(test_exchange__session_is_used_up),
     TEST(test_open__options),
+    TEST(test_open__options_that_nobody_uses),
     TEST(test_accepts__templates),
     cmocka_unit_test(test_exchange__survives_every_failed_allocation),
   };

@@ -864,6 +864,34 @@ static void test_open__options(void **state)
   }
 }
 
+/* No requirement is of this type: a misspelt option makes no server all the same. */
+static void test_open__options_that_nobody_uses(void **state)
+{
+#define NOT_TAKEN "jwt_assertion: the type does not take these options"
+  static const struct {
+    const char *why, *options, *error;
+  } one[] = {
+    { "none", "{}", "" },
+    { "an issuer", "{\"issuers\":{\"https://i\":{}}}", "" },
+    { "misspelt", "{\"issuer\":{\"https://i\":{}}}", NOT_TAKEN },
+    { "of an issuer, misspelt", "{\"issuers\":{\"https://i\":{\"jwk\":{}}}}", NOT_TAKEN },
+  };
+#undef NOT_TAKEN
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(one); i++) {
+    char config[512], error[512];
+    occ_server *server;
+
+    print_message("  %s\n", one[i].why);
+    (void)snprintf(config, sizeof(config), "{" X_BASE "\"jwt_assertion\":%s}", one[i].options);
+    server = x_server(x, config, NULL, NULL, error);
+    assert_string_equal(error, one[i].error);
+    assert_true((server != NULL) == (one[i].error[0] == '\0'));
+    occ_server_free(server);
+  }
+}
+
 static void test_open__typ_has_a_limit(void **state)
 {
   x_host *x = *state;
@@ -1054,6 +1082,7 @@ int main(void)
     TEST(test_keys__are_not_asked_for_in_vain),
     TEST_WITH(self, test_self_issued__only_with_the_option),
     TEST(test_open__options),
+    TEST(test_open__options_that_nobody_uses),
     TEST(test_open__typ_has_a_limit),
     TEST(test_accepts__templates),
     TEST(test_write__names_the_format),
