@@ -62,6 +62,9 @@
 #define OCC__DEADLINE_MS      (10 * 1000)               /* of one txn */
 #define OCC__DPOP_BACK_MS     (60 * 1000)
 #define OCC__DPOP_AHEAD_MS    (30 * 1000)
+#define OCC__DPOP_FAR_MS                                                                           \
+  (OCC__ONCE_LIFE_MS - OCC__NODE_SKEW_MS -                                                         \
+   OCC__DPOP_BACK_MS) /* iat ahead by that would be good when the use is forgotten */
 #define OCC__JWT_SKEW_MS      (10 * 1000)
 #define OCC__NONCE_STEP_MS    (60 * 1000)
 #define OCC__NONCE_STEPS_BACK 2

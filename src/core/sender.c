@@ -125,6 +125,14 @@ static occ_time earliest_use(const occ_txn *txn)
   return txn->proof.iat - OCC__DPOP_AHEAD_MS - 1;
 }
 
+/* Once its nonce is too old, and where an unknown one is passed over, a proof is judged by its iat. That must not come to
+ * be good after the store has forgotten the proof. */
+static int is_good_too_late(const occ_txn *txn)
+{
+  return txn->server->nonce_mode == OCC__NONCE_ACCEPT && !txn->server->nonce_unknown_refuse &&
+         txn->proof.iat >= txn->now + OCC__DPOP_FAR_MS;
+}
+
 /* A valid nonce tells the time better than iat does. */
 static int check_time(occ_txn *txn, const json_t *claims)
 {
@@ -135,6 +143,9 @@ static int check_time(occ_txn *txn, const json_t *claims)
     return rc;
   }
   if (is_ours(txn->proof.nonce) && txn->server->nonce_mode != OCC__NONCE_OFF) {
+    if (is_good_too_late(txn)) {
+      return OCC__REASON_DPOP_TIME;
+    }
     txn->proof.issued = txn->now;
   } else if (is_in_window(txn)) {
     txn->proof.issued = earliest_use(txn);
