@@ -464,7 +464,6 @@ static void test_txn_answer_json__challenge_extras(void **state)
   occ_txn_free(txn);
 }
 
-/* A challenge is no answer to another kind, and leaves no trace there. */
 #define ALL ",\"memo\":\"AP8\",\"expiry\":61,\"status\":400,\"anyway\":true"
 
 /* An answer that is not taken leaves nothing behind for the one that is: neither of what came before the fault, nor of
@@ -581,6 +580,7 @@ static void test_txn_answer_json__wrong_tickets_cost_no_memory(void **state)
   free(json);
 }
 
+/* A challenge is no answer to another kind, and leaves no trace there. */
 static void test_txn_answer_json__of_other_kinds(void **state)
 {
   x_host *x = *state;
