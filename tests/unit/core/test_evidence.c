@@ -1619,6 +1619,49 @@ static void test_type__survives_every_failed_allocation(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* jansson's own copies leave out what they have no memory for, and say nothing. */
+static size_t json_left;
+
+static void *json_alloc(size_t size)
+{
+  return json_left-- == 0 ? NULL : malloc(size);
+}
+
+static void test_write__loses_no_member_for_lack_of_memory(void **state)
+{
+  x_host *x = *state;
+  json_malloc_t before_malloc;
+  json_free_t before_free;
+  size_t n, failed = 0;
+  int whole = 0;
+
+  json_get_alloc_funcs(&before_malloc, &before_free);
+  for (n = 0; n < 1000 && !whole; n++) {
+    occ_txn *txn = x_at(x, X_BODY, OCC_ASK_DECIDE);
+    int rc;
+
+    assert_int_equal(occ_txn_answer_challenge(txn, occ_txn_question(txn)->ticket, "r", NULL),
+                     OCC_OK);
+    json_left = n;
+    json_set_alloc_funcs(json_alloc, free);
+    rc = occ_txn_run(txn, X_T0);
+    json_set_alloc_funcs(before_malloc, before_free);
+    if (rc == OCC_OK) { /* a challenge, and then with all that its template has */
+      assert_int_equal(occ_txn_outcome(txn), OCC_CHALLENGE);
+      assert_non_null(strstr(occ_txn_body(txn, NULL),
+                             "{\"a\":1,\"b\":1,\"c\":1,\"type\":\"https://t.example/e\"}"));
+      whole = 1;
+    } else {
+      assert_int_equal(rc, OCC_ERR_MEMORY);
+      assert_int_equal(occ_txn_outcome(txn), OCC_FAILED);
+      failed++;
+    }
+    occ_txn_free(txn);
+  }
+  assert_true(whole);
+  assert_true(failed > 3); /* the object, and each of its members */
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -1630,6 +1673,7 @@ int main(void)
     TEST(test_write__misbehaves),
     TEST(test_write__is_written_again_and_compared),
     TEST(test_write__order_of_members),
+    TEST(test_write__loses_no_member_for_lack_of_memory),
     TEST(test_type__behaves),
     TEST(test_param__only_carriers_of_the_type),
     TEST(test_set_nonce__is_compared_before_once),
