@@ -33,8 +33,8 @@ static int compose(occ_evidence *evidence, occ_span params)
   json_t *over = NULL;
   int rc = OCC_OK;
 
-  evidence->object = json_copy(requirement->members);
-  if (evidence->object == NULL) {
+  evidence->object = json_object();
+  if (json_object_update(evidence->object, requirement->members) != 0) {
     return OCC_ERR_MEMORY;
   }
   if (params.len > 0) {

@@ -168,8 +168,10 @@ static json_t *request_facts(occ_txn *txn)
 
 static json_t *client_facts(const occ_txn *txn)
 {
-  json_t *client = txn->client_facts != NULL ? json_copy(txn->client_facts) : json_object();
-  int good = client != NULL && put_text(client, "id", txn->client_id) &&
+  json_t *client = json_object();
+  int good = client != NULL &&
+             (txn->client_facts == NULL || json_object_update(client, txn->client_facts) == 0) &&
+             put_text(client, "id", txn->client_id) &&
              put_text(client, "method", txn->client_method) &&
              put_text(client, "key", txn->client_key) &&
              put(client, "authenticated", json_boolean(txn->authenticated)) &&

@@ -126,7 +126,9 @@ static json_t *copy_members(const char *wire_name, json_t *template)
         strcmp(member, "class") == 0) {
       continue;
     }
-    if (json_object_set_new(members, member, json_deep_copy(value)) != 0) {
+    if (json_object_set_new(members, member, json_deep_copy(value)) != 0 ||
+        !json_equal(json_object_get(members, member),
+                    value)) { /* jansson leaves out what it had no memory for */
       json_decref(members);
       return NULL;
     }
