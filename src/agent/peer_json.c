@@ -82,7 +82,7 @@ occ_span occ__peer_json_slice(occ_span object, size_t index)
   }
 }
 
-/* Depth is bounded by the scan before jansson. */
+/* Depth is bounded by the limits with which it was read. */
 static void wipe_strings(json_t *value)
 {
   const char *name;

@@ -71,7 +71,7 @@ static int take_signature(occ_call *call, occ_workspace *ws, const occ_jwk *key)
     return call->jwt.rc;
   }
   (void)occ__b64_encode((char *)room, call->answer.base, call->answer.len);
-  rc = occ__jws_parse(&jws, call->mem, occ__span(call->jwt.base, call->jwt.len));
+  rc = occ__jws_parse(&jws, call->mem, occ__span(call->jwt.base, call->jwt.len), &occ__json_peer);
   if (rc == OCC_OK) {
     rc = occ__jws_check(&jws, OCC__ALGS_DEFAULT, NULL);
   }

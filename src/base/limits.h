@@ -19,9 +19,10 @@
 #define OCC__MAX_TXN_MEMORY                                                                        \
   (4u * 1024u * 1024u) /* arena of one txn: a full body, decoded, with its evidence */
 
-/* JSON. Depth and values are counted by one scan before jansson, which recurses on the C stack and allocates per value. */
+/* JSON. Depth and values are counted by one scan before anything is allocated. A quarter of the values may be reals. */
 #define OCC__MAX_JSON_DEPTH  16u
-#define OCC__MAX_JSON_VALUES 512u
+#define OCC__MAX_JSON_VALUES 256u         /* 256 members cost most of one signature */
+#define OCC__MAX_JSON_NUMBER 64u          /* characters; a double needs 24 of them, an int64 20 */
 #define OCC__MAX_DETAILS     (8u * 1024u) /* authorization_details */
 #define OCC__MAX_ANSWER_VALUES                                                                     \
   4096u /* in the JSON of an answer: 64 keys with every member they can have */
@@ -31,7 +32,9 @@
 /* JOSE. */
 #define OCC__MAX_JWT (16u * 1024u)
 #define OCC__MAX_PROOF                                                                             \
-  (4u * 1024u) /* a DPoP proof: an RSA-4096 key and signature are 1.4 KiB of it */
+  (4u * 1024u)                   /* a DPoP proof: an RSA-4096 key and signature are 1.4 KiB of it */
+#define OCC__MAX_PROOF_DEPTH  8u /* honest ones have 2 */
+#define OCC__MAX_PROOF_VALUES 64u /* in its header, in its claims; honest ones have 20 at most */
 #define OCC__MAX_CLAIMS                                                                            \
   (2u * 1024u) /* of the parameter claims, to be compared by meaning; longer: by octets */
 #define OCC__MAX_ID        256u /* jti, kid */

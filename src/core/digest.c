@@ -107,8 +107,7 @@ static void add_sized(occ_workspace *ws, occ_span span)
 }
 
 /* The canonical form of a JSON value, or the value as it is where it has none. Two values never meet by that: a text
- * without canonical form is nobody's canonical form. jansson may take memory that ran out for bad syntax: then the value
- * counts as it is, and the worst is a session that is found stale. */
+ * without canonical form is nobody's canonical form. */
 static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value, const json_t *parsed)
 {
   json_t *json = NULL;

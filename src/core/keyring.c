@@ -4,9 +4,8 @@
  * runs. Called by hosts (occ/keyring.h), by config.c and by the machine. The only state that changes is the list of
  * generations, under one mutex that is never held while memory is asked for or an event goes out.
  *
- * Key octets are decoded from jansson's text straight into the generation, which is wiped at its end. jansson's own
- * copies of the text cannot be wiped (its reader keeps them in buffers that it frees as they are): the tree is dropped
- * as soon as the keys are read. The text handed in belongs to the caller. */
+ * Key octets are decoded from jansson's text straight into the generation, which is wiped at its end. jansson
+ * frees its strings as they are: the tree is dropped as soon as the keys are read. The text handed in belongs to the caller. */
 
 #include "core/keyring.h"
 

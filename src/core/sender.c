@@ -260,7 +260,8 @@ static int verify_proof(occ_txn *txn, const occ_header *line)
   if (line->value_len > OCC__MAX_PROOF) {
     return OCC__REASON_JOSE_MALFORMED;
   }
-  rc = occ__jws_parse(&jws, occ__lib_mem(txn->lib), occ__span(line->value, line->value_len));
+  rc = occ__jws_parse(&jws, occ__lib_mem(txn->lib), occ__span(line->value, line->value_len),
+                      &occ__json_proof);
 
   if (rc != OCC_OK) {
     return rc;

@@ -101,7 +101,7 @@ static int parse(occ_evidence *evidence, int step, void *opened)
   if (proof == NULL || jkt == NULL) {
     return OCC_ERR_SYNTAX;
   }
-  rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(proof, len));
+  rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(proof, len), &occ__json_proof);
   if (rc != OCC_OK) {
     return rc < 0 ? rc : OCC_ERR_SYNTAX;
   }

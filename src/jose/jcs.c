@@ -13,6 +13,7 @@
 
 typedef struct member {
   const char *name;
+  size_t len;
   const json_t *value;
 } member;
 
@@ -27,13 +28,18 @@ static unsigned rank(char c)
   return octet == 0xee || octet == 0xef ? octet + 0x10 : octet;
 }
 
-static int is_before(const char *a, const char *b)
+static int is_before(const member *a, const member *b)
 {
-  while (*a == *b && *a != '\0') {
-    a++;
-    b++;
+  const size_t common = a->len < b->len ? a->len : b->len;
+  size_t i = 0;
+
+  while (common - i >= 8 && memcmp(a->name + i, b->name + i, 8) == 0) {
+    i += 8; /* a peer may choose names that begin alike */
   }
-  return rank(*a) < rank(*b);
+  while (i < common && a->name[i] == b->name[i]) {
+    i++;
+  }
+  return i == common ? a->len < b->len : rank(a->name[i]) < rank(b->name[i]);
 }
 
 /* Two sorted runs, in[start..middle) and in[middle..end), into one. */
@@ -42,7 +48,7 @@ static void merge(member *out, const member *in, size_t start, size_t middle, si
   size_t left = start, right = middle;
 
   for (size_t at = start; at < end; at++) {
-    if (right == end || (left < middle && !is_before(in[right].name, in[left].name))) {
+    if (right == end || (left < middle && !is_before(&in[right], &in[left]))) {
       out[at] = in[left++];
     } else {
       out[at] = in[right++];
@@ -73,13 +79,15 @@ static void put_escape(occ_buf *out, uint8_t octet)
     ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\"
   };
 
+  char code[] = "\\u0000";
+
   if (word[octet] != NULL) {
-    (void)occ__buf_text(out, word[octet]);
+    (void)occ__buf_put(out, word[octet], 2);
     return;
   }
-  (void)occ__buf_text(out, "\\u00");
-  (void)occ__buf_byte(out, (uint8_t)hex[octet >> 4]);
-  (void)occ__buf_byte(out, (uint8_t)hex[octet & 15]);
+  code[4] = hex[octet >> 4];
+  code[5] = hex[octet & 15];
+  (void)occ__buf_put(out, code, 6);
 }
 
 static void put_string(occ_buf *out, const char *text, size_t len)
@@ -91,7 +99,9 @@ static void put_string(occ_buf *out, const char *text, size_t len)
     const uint8_t octet = (uint8_t)text[i];
 
     if (octet < 0x20 || octet == '"' || octet == '\\') {
-      (void)occ__buf_put(out, text + start, i - start);
+      if (i != start) {
+        (void)occ__buf_put(out, text + start, i - start);
+      }
       put_escape(out, octet);
       start = i + 1;
     }
@@ -109,7 +119,7 @@ static int put_members(occ_buf *out, const member *list, size_t count, size_t de
     if (i > 0) {
       (void)occ__buf_byte(out, ',');
     }
-    put_string(out, list[i].name, strlen(list[i].name));
+    put_string(out, list[i].name, list[i].len);
     (void)occ__buf_byte(out, ':');
     rc = put_value(out, list[i].value, depth);
   }
@@ -124,7 +134,7 @@ static int put_object(occ_buf *out, const json_t *object, size_t depth)
   member *list = few;
   const char *name;
   json_t *value;
-  size_t count = 0;
+  size_t len, count = 0;
   int rc;
 
   if (size > FEW) {
@@ -134,9 +144,9 @@ static int put_object(occ_buf *out, const json_t *object, size_t depth)
     }
   }
   /* The iterator only reads, but takes an object that may be changed. */
-  json_object_foreach((json_t *)(uintptr_t)object, name, value)
+  json_object_keylen_foreach((json_t *)(uintptr_t)object, name, len, value)
   {
-    list[count++] = (member){ name, value };
+    list[count++] = (member){ name, len, value };
   }
   sort(list, list + count, count);
   rc = put_members(out, list, count, depth);

@@ -369,8 +369,7 @@ int occ__jwk_read(occ_jwk *out, occ_workspace *ws, const json_t *jwk, int want_p
   return rc;
 }
 
-/* jansson frees its strings as they are. This one is ours alone, and about to be freed. (What its lexer copied on the way
- * is out of reach.) */
+/* jansson frees its strings as they are. This one is ours alone, and about to be freed. */
 static void wipe_member(json_t *jwk, const char *name)
 {
   const json_t *value = json_object_get(jwk, name);

@@ -10,7 +10,6 @@
 #include "jose/curve.h"
 #include "jose/rsa.h"
 #include "wire/header.h"
-#include "wire/json_in.h"
 
 typedef struct parts {
   occ_span header, payload, sig;
@@ -39,7 +38,8 @@ static int split(parts *out, occ_span token)
   return OCC_OK;
 }
 
-static int read_object(json_t **out, uint8_t *scratch, size_t cap, occ_span text)
+static int read_object(json_t **out, uint8_t *scratch, size_t cap, occ_span text,
+                       const occ_json_limits *limits)
 {
   size_t len = 0;
   int rc;
@@ -47,7 +47,7 @@ static int read_object(json_t **out, uint8_t *scratch, size_t cap, occ_span text
   if (occ__b64_decode(scratch, cap, &len, text) != OCC_OK) {
     return OCC__REASON_JOSE_MALFORMED;
   }
-  rc = occ__json_read_object(out, occ__span(scratch, len), &occ__json_peer);
+  rc = occ__json_read_object(out, occ__span(scratch, len), limits);
   return rc == OCC_OK || rc == OCC_ERR_MEMORY ? rc : OCC__REASON_JOSE_MALFORMED;
 }
 
@@ -62,7 +62,7 @@ static int read_signature(occ_jws *out, uint8_t *scratch, size_t cap, occ_span t
   return OCC_OK;
 }
 
-int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token)
+int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token, const occ_json_limits *limits)
 {
   parts part;
   uint8_t *scratch = NULL;
@@ -80,10 +80,10 @@ int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token)
   }
   rc = read_signature(out, scratch, cap, part.sig); /* the cheapest first */
   if (rc == OCC_OK) {
-    rc = read_object(&out->header, scratch, cap, part.header);
+    rc = read_object(&out->header, scratch, cap, part.header, limits);
   }
   if (rc == OCC_OK) {
-    rc = read_object(&out->claims, scratch, cap, part.payload);
+    rc = read_object(&out->claims, scratch, cap, part.payload, limits);
   }
   out->input = occ__span(token.base, part.header.len + 1 + part.payload.len);
   if (rc != OCC_OK) {

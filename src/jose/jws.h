@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "jose/jwk.h"
+#include "wire/json_in.h"
 
 typedef struct occ_jws {
   json_t *header; /* owned */
@@ -19,10 +20,10 @@ typedef struct occ_jws {
   uint8_t sig[OCC__RSA_MAX_LEN];
 } occ_jws;
 
-/* Splits, decodes and reads. OCC_OK; OCC__REASON_JOSE_MALFORMED for what is no JWT at all: other than two dots, an empty
+/* Splits, decodes and reads; limits hold for the header and for the claims, each. OCC_OK; OCC__REASON_JOSE_MALFORMED for what is no JWT at all: other than two dots, an empty
  * part, strict base64url, header or payload no JSON object, duplicate names, limits, over OCC__MAX_JWT. What is a JWT but
  * not an acceptable one is found by occ__jws_check(). out is cleared on any error. */
-int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token);
+int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token, const occ_json_limits *limits);
 /* After parse, before any key is looked for: alg is in `algs` (bits), typ is `typ` (media type, without case, with or
  * without "application/"), no crit, no b64 (RFC 7797), kid a string within its limit, signature of the length that alg has. typ NULL: not looked
  * at. (What RSA signatures have depends on the key; here they are within the limits of keys.) Reasons: JOSE_ALG, JOSE_TYP, JOSE_CRIT, JOSE_KEY (kid), JOSE_SIGNATURE. Sets out->alg and out->kid. */

@@ -1,168 +1,191 @@
 /* SPDX-License-Identifier: MIT */
 
 /* JSON text to jansson values. Called by jose, core, evidence and agent for every JSON text there
- * is. The scan comes first, always: jansson recurses on the C stack and allocates for every value,
- * so 60 KiB of "[0,0,..." would cost more than sixty signatures. It never changes anything of
- * jansson that is process-wide. spec: RFC 8259. */
+ * is. The scan comes first, always: what is over a limit or no JSON costs no allocation. jansson is
+ * what values are made of; its own reader is never used, for it writes past a buffer that it could
+ * not grow and takes memory that ran out for bad syntax. Nothing of jansson that is process-wide is
+ * changed here. spec: RFC 8259. */
 
 #include "wire/json_in.h"
 
 #include "base/limits.h"
 #include "occ/base.h"
+#include "wire/json_reader.h"
 
-/* A peer sends no JSON text longer than the claims of a JWT: jansson's reader costs some 15 ns an
- * octet, whatever it is. */
+/* A peer sends no JSON text longer than the claims of a JWT. */
 const occ_json_limits occ__json_peer = { OCC__MAX_JWT / 4 * 3, OCC__MAX_JSON_DEPTH,
                                          OCC__MAX_JSON_VALUES };
+const occ_json_limits occ__json_proof = { OCC__MAX_PROOF, OCC__MAX_PROOF_DEPTH,
+                                          OCC__MAX_PROOF_VALUES };
 const occ_json_limits occ__json_answer = { OCC__MAX_ANSWER, OCC__MAX_JSON_DEPTH,
                                            OCC__MAX_ANSWER_VALUES };
 const occ_json_limits occ__json_config = { OCC__MAX_CONFIG_JSON, OCC__MAX_JSON_DEPTH,
                                            OCC__MAX_CONFIG_VALUES };
 
-/* Classes of octets outside strings. */
-enum { WORD, SPACE, QUOTE, OPEN_OBJECT, OPEN_ARRAY, CLOSE_OBJECT, CLOSE_ARRAY, COMMA, COLON };
-
-static const uint8_t class_of[256] = {
-  ['\t'] = SPACE,      ['\n'] = SPACE,      ['\r'] = SPACE,     [' '] = SPACE,
-  ['"'] = QUOTE,       ['{'] = OPEN_OBJECT, ['['] = OPEN_ARRAY, ['}'] = CLOSE_OBJECT,
-  [']'] = CLOSE_ARRAY, [','] = COMMA,       [':'] = COLON,
-};
-
-typedef struct scanner {
-  const uint8_t *at, *end;
-  const occ_json_limits *limits;
-  size_t depth, values;
-  uint64_t objects; /* one bit a level, the innermost lowest: 1 in an object, 0 in an array */
-  int name_due;     /* a string here is a member's name, which is no value */
-} scanner;
-
-#define MAX_LEVELS 64u /* bits of scanner.objects */
-
-static int count_value(scanner *s)
-{
-  s->name_due = 0;
-  return s->values++ == s->limits->values ? OCC_ERR_LIMIT : OCC_OK;
-}
-
-/* s->at is behind the opening quote. */
-static int pass_string(scanner *s)
-{
-  for (; s->at != s->end && *s->at >= 0x20; s->at++) {
-    if (*s->at == '"') {
-      s->at++;
-      return s->name_due ? OCC_OK : count_value(s);
-    }
-    if (*s->at == '\\' && (++s->at == s->end || *s->at < 0x20)) {
-      break;
-    }
-  }
-  return OCC_ERR_SYNTAX;
-}
-
-/* A number or a literal; s->at is behind its first octet. */
-static int pass_word(scanner *s)
-{
-  for (s->at--; s->at != s->end && class_of[*s->at] == WORD; s->at++) {
-    if (*s->at < 0x20) {
-      return OCC_ERR_SYNTAX;
-    }
-  }
-  return count_value(s);
-}
-
-static int open_bracket(scanner *s, unsigned is_object)
-{
-  int rc = count_value(s);
-
-  if (rc != OCC_OK || s->depth == s->limits->depth || s->depth == MAX_LEVELS) {
-    return OCC_ERR_LIMIT;
-  }
-  s->depth++;
-  s->objects = s->objects << 1 | is_object;
-  s->name_due = is_object != 0;
-  return OCC_OK;
-}
-
-static int close_bracket(scanner *s, unsigned is_object)
-{
-  if (s->depth == 0 || (s->objects & 1) != is_object) {
-    return OCC_ERR_SYNTAX;
-  }
-  s->depth--;
-  s->objects >>= 1;
-  s->name_due = 0;
-  return OCC_OK;
-}
-
-static int pass_token(scanner *s)
-{
-  uint8_t what = class_of[*s->at++];
-
-  switch (what) {
-  case SPACE:
-    return OCC_OK;
-  case QUOTE:
-    return pass_string(s);
-  case OPEN_OBJECT:
-  case OPEN_ARRAY:
-    return open_bracket(s, what == OPEN_OBJECT);
-  case CLOSE_OBJECT:
-  case CLOSE_ARRAY:
-    return close_bracket(s, what == CLOSE_OBJECT);
-  case COMMA:
-    s->name_due = s->depth != 0 && (s->objects & 1) != 0;
-    return OCC_OK;
-  case COLON:
-    s->name_due = 0;
-    return OCC_OK;
-  default:
-    return pass_word(s);
-  }
-}
-
 int occ__json_scan(occ_span text, const occ_json_limits *limits)
 {
-  scanner s = { .at = text.base, .limits = limits };
-  int rc = OCC_OK;
+  occ_json_reader reader;
+  occ_json_event event = OCC__JSON_NULL;
+  int rc = occ__json_reader_init(&reader, text, limits);
 
-  if (text.len > limits->octets) {
-    return OCC_ERR_LIMIT;
+  while (rc == OCC_OK && event != OCC__JSON_END) {
+    rc = occ__json_reader_next(&reader, &event);
   }
-  if (text.len == 0) {
-    return OCC_ERR_SYNTAX;
-  }
-  s.end = text.base + text.len;
-  while (rc == OCC_OK && s.at != s.end) {
-    rc = pass_token(&s);
-  }
-  return rc == OCC_OK && s.depth != 0 ? OCC_ERR_SYNTAX : rc;
+  return rc;
 }
 
-static int read_with(json_t **out, occ_span text, const occ_json_limits *limits, size_t flags)
+/* A value that grows from the events of a text. */
+typedef struct builder {
+  occ_json_reader reader;
+  json_t *root;                   /* owned, until it is handed out */
+  json_t *open[OCC__JSON_LEVELS]; /* borrowed from root: what is not closed yet, innermost last */
+  size_t depth;
+  occ_span name;           /* of the member whose value comes next */
+  json_t *long_name;       /* owned; what name lies in if it had escapes: this ... */
+  uint8_t short_name[256]; /* ... or this */
+} builder;
+
+/* The string of the last event, or NULL. It gets its length first, and then its octets in place: so
+ * there is no other copy of what may be a secret. */
+static json_t *decoded(const occ_json_reader *reader)
 {
-  json_error_t error;
+  json_t *string = json_stringn_nocheck((const char *)reader->raw.base, reader->len);
+
+  if (string != NULL && reader->len != reader->raw.len) {
+    occ__json_reader_decode((uint8_t *)(uintptr_t)json_string_value(string), reader->raw);
+  }
+  return string;
+}
+
+static int take_name(builder *b)
+{
+  const occ_json_reader *reader = &b->reader;
+
+  b->name = reader->raw;
+  if (reader->len == reader->raw.len) {
+    return OCC_OK;
+  }
+  if (reader->len <= sizeof(b->short_name)) {
+    occ__json_reader_decode(b->short_name, reader->raw);
+    b->name = occ__span(b->short_name, reader->len);
+    return OCC_OK;
+  }
+  b->long_name = decoded(reader);
+  b->name = occ__span(json_string_value(b->long_name), reader->len);
+  return b->long_name != NULL ? OCC_OK : OCC_ERR_MEMORY;
+}
+
+/* Takes value. */
+static int put_member(builder *b, json_t *object, json_t *value)
+{
+  const size_t before = json_object_size(object);
+  const int failed =
+      json_object_setn_new_nocheck(object, (const char *)b->name.base, b->name.len, value);
+
+  json_decref(b->long_name);
+  b->long_name = NULL;
+  if (failed) {
+    return OCC_ERR_MEMORY;
+  }
+  return json_object_size(object) == before ? OCC_ERR_SYNTAX
+                                            : OCC_OK; /* a name for the second time */
+}
+
+/* Takes value; NULL: there was no memory for it. */
+static int put_value(builder *b, json_t *value)
+{
+  json_t *parent = b->depth == 0 ? NULL : b->open[b->depth - 1];
+
+  if (value == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  if (parent == NULL) {
+    b->root = value;
+    return OCC_OK;
+  }
+  if (json_is_object(parent)) {
+    return put_member(b, parent, value);
+  }
+  return json_array_append_new(parent, value) == 0 ? OCC_OK : OCC_ERR_MEMORY;
+}
+
+static int put_container(builder *b, json_t *value)
+{
+  int rc = put_value(b, value);
+
+  if (rc == OCC_OK) {
+    b->open[b->depth++] = value; /* the reader has no more levels than that */
+  }
+  return rc;
+}
+
+static int put_real(builder *b)
+{
+  double real;
+  int rc = occ__json_reader_real(&real, b->reader.raw);
+
+  return rc == OCC_OK ? put_value(b, json_real(real)) : rc;
+}
+
+static int build(builder *b, occ_json_event event)
+{
+  switch (event) {
+  case OCC__JSON_OBJECT:
+    return put_container(b, json_object());
+  case OCC__JSON_ARRAY:
+    return put_container(b, json_array());
+  case OCC__JSON_CLOSE:
+    b->depth--;
+    return OCC_OK;
+  case OCC__JSON_NAME:
+    return take_name(b);
+  case OCC__JSON_STRING:
+    return put_value(b, decoded(&b->reader));
+  case OCC__JSON_INTEGER:
+    return put_value(b, json_integer(b->reader.integer));
+  case OCC__JSON_REAL:
+    return put_real(b);
+  case OCC__JSON_TRUE:
+    return put_value(b, json_true());
+  case OCC__JSON_FALSE:
+    return put_value(b, json_false());
+  case OCC__JSON_NULL:
+    return put_value(b, json_null());
+  case OCC__JSON_END:
+    break;
+  }
+  return OCC_OK;
+}
+
+int occ__json_read(json_t **out, occ_span text, const occ_json_limits *limits)
+{
+  builder b = { .depth = 0 };
+  occ_json_event event = OCC__JSON_NULL;
   int rc = occ__json_scan(text, limits);
 
   *out = NULL;
   if (rc != OCC_OK) {
     return rc;
   }
-  *out = json_loadb((const char *)text.base, text.len, flags | JSON_REJECT_DUPLICATES, &error);
-  if (*out != NULL) {
-    return OCC_OK;
+  occ__json_reader_again(&b.reader, text, limits);
+  while (rc == OCC_OK && event != OCC__JSON_END) {
+    rc = occ__json_reader_next(&b.reader, &event);
+    if (rc == OCC_OK) {
+      rc = build(&b, event);
+    }
   }
-  /* jansson leaves the error without a text when an allocation of its own fails. */
-  return error.text[0] == '\0' ? OCC_ERR_MEMORY : OCC_ERR_SYNTAX;
-}
-
-int occ__json_read(json_t **out, occ_span text, const occ_json_limits *limits)
-{
-  return read_with(out, text, limits, JSON_DECODE_ANY);
+  if (rc == OCC_OK) {
+    *out = b.root;
+    b.root = NULL;
+  }
+  json_decref(b.long_name);
+  json_decref(b.root);
+  return rc;
 }
 
 int occ__json_read_object(json_t **out, occ_span text, const occ_json_limits *limits)
 {
-  int rc = read_with(out, text, limits, 0);
+  int rc = occ__json_read(out, text, limits);
 
   if (rc == OCC_OK && !json_is_object(*out)) {
     json_decref(*out);

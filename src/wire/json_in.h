@@ -2,10 +2,12 @@
 #ifndef OCC__JSON_IN_H
 #define OCC__JSON_IN_H
 
-/* JSON text to jansson values, within limits. One scan counts depth and values before jansson sees
- * the text, because jansson recurses on the C stack and allocates for every value. Duplicate names
- * are refused at every depth, by decoded name; a BOM, a lone surrogate, a U+0000, trailing text and
- * numbers outside double or int64 are refused by jansson. */
+/* JSON text to jansson values, within limits. One scan judges the text and counts depth and values
+ * before anything is allocated. Strictly RFC 8259: a BOM, octets that are no UTF-8, a lone
+ * surrogate, trailing text and trailing commas are refused. So is what two readers may take in two
+ * ways: duplicate names at every depth, by decoded name; U+0000; numbers outside double or int64, or
+ * of more than OCC__MAX_JSON_NUMBER characters. A number without fraction and exponent is an
+ * integer, -0 is 0. */
 
 #include <jansson.h>
 
@@ -15,13 +17,14 @@ typedef struct occ_json_limits {
   size_t octets, depth, values;
 } occ_json_limits;
 
-extern const occ_json_limits occ__json_peer; /* limits.h: what a peer sent; no longer than a JWT */
+extern const occ_json_limits occ__json_peer;  /* limits.h: what a peer sent; no longer than a JWT */
+extern const occ_json_limits occ__json_proof; /* header and claims of a DPoP proof, each */
 extern const occ_json_limits occ__json_answer; /* key sets, metadata, responses: with an answer */
 extern const occ_json_limits occ__json_config; /* the host's own configuration */
 
-/* OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX (brackets that do not close, an open string, a raw control
- * character). A text that passes may still be no JSON: jansson judges. values counts every value:
- * containers, members' values, elements. */
+/* OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX. Allocates nothing. values counts every value: containers,
+ * members' values, elements. A text that passes may still have a duplicate name or a real beyond
+ * double. */
 int occ__json_scan(occ_span text, const occ_json_limits *limits);
 /* *out: a new reference, or NULL. OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX, OCC_ERR_MEMORY. Any value
  * is read at top level. */

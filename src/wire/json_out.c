@@ -18,20 +18,19 @@ static void put_comma(occ_buf *out)
   }
 }
 
-/* Octets of the well-formed UTF-8 sequence that text begins with; 0: it begins with none. */
-static size_t utf8_len(const uint8_t *text, size_t left)
+size_t occ__json_utf8_len(occ_span text)
 {
-  uint8_t first = text[0], low = 0x80, high = 0xbf;
+  uint8_t first = text.base[0], low = 0x80, high = 0xbf;
   size_t len = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 
-  if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || len > left) {
+  if ((first >= 0x80 && first < 0xc2) || first > 0xf4 || len > text.len) {
     return 0;
   }
   /* Overlong forms, surrogates and what lies beyond U+10FFFF show in the second octet. */
   low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : low;
   high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : high;
   for (size_t i = 1; i < len; i++) {
-    if (text[i] < low || text[i] > high) {
+    if (text.base[i] < low || text.base[i] > high) {
       return 0;
     }
     low = 0x80;
@@ -45,7 +44,7 @@ int occ__json_is_utf8(occ_span text)
   size_t run = 1;
 
   for (size_t i = 0; run != 0 && i < text.len; i += run) {
-    run = utf8_len(text.base + i, text.len - i);
+    run = occ__json_utf8_len(occ__span(text.base + i, text.len - i));
   }
   return run != 0;
 }
@@ -81,7 +80,7 @@ static void put_quoted(occ_buf *out, occ_span text)
     for (run = 0; i + run < text.len && is_plain(text.base[i + run]); run++) {
     }
     if (run == 0 && text.base[i] >= 0x80) {
-      run = utf8_len(text.base + i, text.len - i);
+      run = occ__json_utf8_len(occ__span(text.base + i, text.len - i));
       if (run == 0) {
         occ__buf_text(out, "\xef\xbf\xbd"); /* U+FFFD */
         run = 1;

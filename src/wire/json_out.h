@@ -10,6 +10,8 @@
 
 #include "base/buf.h"
 
+/* Octets of the well-formed UTF-8 sequence that text, which is not empty, begins with; 0: with none. */
+size_t occ__json_utf8_len(occ_span text);
 int occ__json_is_utf8(occ_span text);
 
 void occ__json_open(occ_buf *out,

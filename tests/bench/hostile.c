@@ -14,6 +14,9 @@
 #define DETAILS_TEXT 8000u  /* authorization_details may have 8,192 octets */
 #define CLAIMS_TEXT  12000u /* no JSON text of a peer may have more than 12,288 */
 #define TOKEN_TEXT   11700u /* with header and signature still a JWT of 16,384 characters */
+#define PROOF_TEXT   2500u  /* ... a DPoP proof of 4,096 */
+#define MANY         250    /* a text may have 256 values, a quarter of them reals */
+#define MANY_PROOF   58     /* ... and in a proof 64 */
 
 static hostile_case *list; /* where add() puts them */
 static size_t count;
@@ -42,14 +45,15 @@ static void fill(text *t, const char *piece, size_t rest)
   }
 }
 
-/* 500 members or elements that fill the room: no more than 512 values may be in a text. */
-static void fill_many(text *t, const char *before, int common, const char *after)
+/* Members or elements that fill the room, or as much of it as `most` characters of padding in each can. */
+static void fill_many(text *t, int number, const char *before, int common, const char *after,
+                      size_t most)
 {
-  const size_t each = (t->room - 16) / 500;
+  const size_t each = (t->room - 16) / (size_t)number;
 
-  for (int i = 0; i < 500; i++) {
-    char piece[256], pad[200];
-    const size_t width = each > 16 ? each - 14 : 2;
+  for (int i = 0; i < number; i++) {
+    char piece[2048], pad[1200];
+    const size_t all = each > 16 ? each - 14 : 2, width = all < most ? all : most;
 
     must(width < sizeof(pad), "pad");
     memset(pad, common, width);
@@ -73,7 +77,8 @@ static void put_strings(text *t, const char *unit, const char *end)
   put(t, end);
 }
 
-static void put_kind(text *t, size_t kind)
+/* many: as many values as the place may hold, or almost. */
+static void put_kind(text *t, size_t kind, int many)
 {
   switch (kind) {
   case 0:
@@ -87,9 +92,9 @@ static void put_kind(text *t, size_t kind)
   case 2:
     fill(t, "{\"a\":", 1);
     break;
-  case 3: /* 480 values, and the rest white space */
+  case 3: /* 15 values a piece, and the rest white space */
     put(t, "[0");
-    for (int i = 0; i < 31; i++) {
+    for (int i = 0; i < many / 15; i++) {
       put(t, ",[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]");
     }
     fill(t, " ", 2);
@@ -109,7 +114,7 @@ static void put_kind(text *t, size_t kind)
     break;
   case 8:
     put(t, "{");
-    fill_many(t, "\"", 'k', "\":0");
+    fill_many(t, many, "\"", 'k', "\":0", SIZE_MAX);
     put(t, "}");
     break;
   case 9:
@@ -129,12 +134,12 @@ static void put_kind(text *t, size_t kind)
     break;
   case 11:
     put(t, "[");
-    fill_many(t, "1.", '9', "e9");
+    fill_many(t, many / 4, "1.", '9', "e-300", 50);
     put(t, "]");
     break;
   case 12:
     put(t, "{");
-    fill_many(t, "\"", 'k', "\":0");
+    fill_many(t, many, "\"", 'k', "\":0", SIZE_MAX);
     put(t, ",\"a\":0,\"a\":0}");
     break;
   default:
@@ -143,15 +148,20 @@ static void put_kind(text *t, size_t kind)
   }
 }
 
-static char *hostile(size_t kind, size_t len)
+static char *hostile_of(size_t kind, size_t len, int many)
 {
   text t = { malloc(len + 16), 0, len };
 
   must(t.at != NULL, "memory");
   t.at[0] = '\0';
   t.room = kind == 12 ? len + 16 : len;
-  put_kind(&t, kind);
+  put_kind(&t, kind, many);
   return t.at;
+}
+
+static char *hostile(size_t kind, size_t len)
+{
+  return hostile_of(kind, len, MANY);
 }
 
 /* ---- Requests ---- */
@@ -226,12 +236,12 @@ static void add_tokens(occ_server *server, size_t kind)
   } row[] = {
     { "token-60k", HUGE_TEXT, 0, 0 },     { "token-claims", TOKEN_TEXT, 0, 0 },
     { "token-header", TOKEN_TEXT, 1, 0 }, { "proof-60k", HUGE_TEXT, 0, 1 },
-    { "proof-claims", TOKEN_TEXT, 0, 1 }, { "proof-header", TOKEN_TEXT, 1, 1 },
+    { "proof-claims", PROOF_TEXT, 0, 1 }, { "proof-header", PROOF_TEXT, 1, 1 },
   };
   char *session = challenge_for(server, TRAFFIC_BODY, NULL);
 
   for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-    char *json = hostile(kind, row[i].len);
+    char *json = hostile_of(kind, row[i].len, row[i].is_proof ? MANY_PROOF : MANY);
     char *token = unsigned_token(row[i].in_header  ? json
                                  : row[i].is_proof ? proof_header
                                                    : jwt_header,
@@ -253,13 +263,14 @@ static void add_tokens(occ_server *server, size_t kind)
 static void add_everything(occ_server *server, size_t kind)
 {
   char *details = hostile(kind, DETAILS_TEXT), *claims = hostile(kind, CLAIMS_TEXT),
-       *inner = hostile(kind, TOKEN_TEXT - 400), *junk = hostile(kind, 32u * 1024u);
+       *inner = hostile(kind, TOKEN_TEXT - 400), *junk = hostile(kind, 32u * 1024u),
+       *proven = hostile_of(kind, PROOF_TEXT, MANY_PROOF);
   char *more = traffic_text("&authorization_details=[{\"type\":\"t\",\"x\":%s}]&claims=%s&x=%s",
                             details, claims, junk);
   char *proof_claims =
       traffic_text("{\"jti\":\"j\",\"htm\":\"POST\",\"htu\":\"" TRAFFIC_URL "\",\"iat\":%lld,"
                    "\"x\":%s}",
-                   (long long)(TRAFFIC_NOW / 1000), inner);
+                   (long long)(TRAFFIC_NOW / 1000), proven);
   char *proof = test_jws(TEST_CLIENT_A_PRIVATE, proof_header, proof_claims);
   char *first = traffic_text(TRAFFIC_BODY "%s", more);
   char *session = challenge_for(server, first, proof);
@@ -272,6 +283,7 @@ static void add_everything(occ_server *server, size_t kind)
   free(details);
   free(claims);
   free(inner);
+  free(proven);
   free(junk);
   free(more);
   free(proof_claims);

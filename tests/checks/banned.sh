@@ -31,4 +31,7 @@ ban 'no unbounded or shared-state text functions' \
   'strcpy|stpcpy|strcat|strncpy|strncat|v?sprintf|gets|s?scanf|fscanf|atoi|atol|atoll|atof|strtok|strerror'
 ban 'no weak randomness' 'rand|srand|rand_r|drand48|random|srandom'
 ban 'no threads of our own' 'pthread_create|thrd_create'
+ban 'no copies that leave out what there was no memory for' 'json_copy|json_deep_copy' src/core/requirements.c
+ban "JSON texts through wire/json_in alone: jansson's reader writes past a buffer that it could not grow" \
+  'json_load[a-z_]*'
 finish

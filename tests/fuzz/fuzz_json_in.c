@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /* JSON in and out. Byte 0 picks which allocation of the writer fails (255: none) and, by its lowest
- * bit, how narrow the limits are; the rest is the text. What was read keeps to the limits by
+ * bit, how narrow the limits are; the rest is the text. jansson's own reader must agree with ours about
+ * every text within the limits, and about what is in it. What was read keeps to the limits by
  * another count, and is written and read again. The text is also written as a string, whatever its
  * octets. */
 
@@ -60,6 +61,24 @@ static void check_value(json_t *value, const occ_json_limits *limits)
   occ__buf_clear(&out);
 }
 
+/* Two differences: we refuse what is over a limit, where jansson has none; and a zero octet anywhere, which behind a value
+ * is the end of the text to jansson. */
+static void check_against_jansson(json_t *value, int rc, occ_span text)
+{
+  const size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES;
+  json_t *theirs =
+      text.len == 0 ? NULL : json_loadb((const char *)text.base, text.len, flags, NULL);
+
+  if (memchr(text.base, 0, text.len) != NULL) {
+    check(value == NULL);
+    json_decref(theirs);
+    return;
+  }
+  check(rc == OCC_ERR_LIMIT || (value != NULL) == (theirs != NULL));
+  check(value == NULL || json_equal(value, theirs));
+  json_decref(theirs);
+}
+
 static void write_string(occ_span text, size_t until)
 {
   static const occ_json_limits wide = { SIZE_MAX, 1, 3 };
@@ -75,8 +94,9 @@ static void write_string(occ_span text, size_t until)
   occ__json_close(&out, ']');
   check((out.rc == OCC_ERR_MEMORY) == fm.failed);
   if (out.rc == OCC_OK) {
-    check(occ__json_scan(occ__span(out.base, out.len), &wide) == OCC_OK);
     /* U+0000 is written as an escape, which the library's own reader refuses. */
+    check(occ__json_scan(occ__span(out.base, out.len), &wide) == OCC_OK ||
+          memchr(text.base, 0, text.len) != NULL);
     back = json_loadb(occ__buf_string(&out), out.len, JSON_ALLOW_NUL, NULL);
     check(json_array_size(back) == 2);
     json_decref(back);
@@ -103,6 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   check((rc == OCC_OK) == (value != NULL));
   check(rc == OCC_OK || rc == OCC_ERR_SYNTAX || rc == OCC_ERR_LIMIT);
   check(rc != OCC_OK || occ__json_scan(text, limits) == OCC_OK);
+  check_against_jansson(value, rc, text);
   object_rc = occ__json_read_object(&object, text, limits);
   check((object_rc == OCC_OK) == json_is_object(value));
   if (value != NULL) {

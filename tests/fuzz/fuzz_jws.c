@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     setup();
   }
   fail_mem_init(&fm, data[0] == 255 ? SIZE_MAX : data[0], true);
-  rc = occ__jws_parse(&jws, &fm.mem, occ__span(data + 2, size - 2));
+  rc = occ__jws_parse(&jws, &fm.mem, occ__span(data + 2, size - 2), &occ__json_peer);
   need((rc == OCC_OK) == (jws.header != NULL) && (rc == OCC_OK) == (jws.claims != NULL));
   need(rc == OCC_OK || rc == OCC__REASON_JOSE_MALFORMED || (rc == OCC_ERR_MEMORY && fm.failed));
   if (rc == OCC_OK) {

@@ -339,18 +339,6 @@ void check_failed(play *p)
   check_secrets(p);
 }
 
-/* Only what the peer could have done as well: never a grant that the transcript does not give. */
-void check_failed_json(play *p, const char *want)
-{
-  char got[512];
-
-  if (p->host.txn != NULL && occ_txn_outcome(p->host.txn) == OCC_GRANT &&
-      strcmp(want, "grant") != 0) {
-    describe(p, got, sizeof(got));
-    play_wrong(p, "an allocation of jansson failed, and it was granted", got);
-  }
-}
-
 void check_outcome(play *p, const char *want)
 {
   const script_text *session;

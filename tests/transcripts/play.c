@@ -57,7 +57,7 @@ static void heal(play *p)
 }
 
 /* Runs it; after a failed allocation once more, if nothing can have been used up. 0: the case is over. */
-static int run_with_failures(play *p, const char *want)
+static int run_with_failures(play *p)
 {
   run_request(p);
   if (p->pass == PASS_MEMORY && p->host.fm.failed) {
@@ -72,7 +72,7 @@ static int run_with_failures(play *p, const char *want)
     run_request(p);
   }
   if (p->pass == PASS_JANSSON && host_json_failed()) {
-    check_failed_json(p, want);
+    check_failed(p);
     p->over = 1;
     return 0;
   }
@@ -96,7 +96,7 @@ static void outcome(play *p, const char *want)
   p->building = 0;
   p->requests++;
   check_request(p);
-  if (!run_with_failures(p, want)) {
+  if (!run_with_failures(p)) {
     return;
   }
   if (!p->host.fm.failed) { /* until then the host's own look at the answer must not fail */
@@ -114,20 +114,22 @@ static void outcome(play *p, const char *want)
 
 /* ---- Set-up ---- */
 
+static int has_failed(const play *p)
+{
+  return p->host.fm.failed || (p->pass == PASS_JANSSON && host_json_failed());
+}
+
 /* A call of the set-up: fails only where an allocation did, and then as such. */
 static void set_up_call(play *p, const char *what, int rc)
 {
   if (rc == OCC_OK) {
-    if (p->pass == PASS_MEMORY && p->host.fm.failed) {
+    if (has_failed(p)) {
       play_wrong(p, "an allocation failed, the call did not", what);
     }
     return;
   }
   p->over = 1;
-  if (p->pass == PASS_JANSSON && host_json_failed()) {
-    return;
-  }
-  if (!p->host.fm.failed || rc != OCC_ERR_MEMORY || p->host.problem[0] != '\0') {
+  if (!has_failed(p) || rc != OCC_ERR_MEMORY || p->host.problem[0] != '\0') {
     play_wrong(p, what, p->host.problem[0] != '\0' ? p->host.problem : occ_status_name(rc));
   }
 }
@@ -171,8 +173,7 @@ static void load_keys(play *p, const char *word, const char *json)
 
   if (word[4] != '?') {
     set_up_call(p, "a key ring", rc);
-  } else if (rc != OCC_ERR_STATE && !(rc == OCC_ERR_MEMORY && p->host.fm.failed) &&
-             !(p->pass == PASS_JANSSON && host_json_failed())) {
+  } else if (rc != OCC_ERR_STATE && !(rc == OCC_ERR_MEMORY && has_failed(p))) {
     play_wrong(p, "the key ring was not refused", occ_status_name(rc));
   } else if (rc != OCC_ERR_STATE) {
     p->over = 1;

@@ -72,8 +72,7 @@ void play_broken(const play *p, const char *why);
 void check_made(void *user_data, const char *token); /* a token: its parts are secrets */
 void check_request(play *p);                         /* before it runs: what in it is secret */
 void check_outcome(play *p, const char *want);       /* all that is looked at in every answer */
-void check_failed(play *p);                          /* after a failed allocation */
-void check_failed_json(play *p, const char *want);   /* after one of jansson's */
+void check_failed(play *p); /* after a failed allocation, ours or jansson's */
 int check_after(play *p, const char *word,
                 const char *rest); /* a line after the outcome; 0: it is none */
 

@@ -232,7 +232,8 @@ static inline void host_jwt(occ_jws *out, const char *token, const char *typ, co
 
   assert_int_equal(occ__workspace_new(&ws, &occ__mem_libc), OCC_OK);
   assert_int_equal(occ__jwk_read_text(&key, ws, occ__span_text(jwk), 0), OCC_OK);
-  assert_int_equal(occ__jws_parse(out, &occ__mem_libc, occ__span_text(token)), OCC_OK);
+  assert_int_equal(occ__jws_parse(out, &occ__mem_libc, occ__span_text(token), &occ__json_peer),
+                   OCC_OK);
   assert_int_equal(occ__jws_check(out, OCC__ALGS_DEFAULT, typ), OCC_OK);
   assert_int_equal(occ__jws_verify(out, ws, &key), OCC_OK);
   occ__workspace_free(ws);

@@ -189,7 +189,7 @@ static void test_rsa_check__limits_the_exponent(void **state)
 static int judge(const char *token, const occ_jwk *key)
 {
   occ_jws jws;
-  int rc = occ__jws_parse(&jws, &occ__mem_libc, occ__span_text(token));
+  int rc = occ__jws_parse(&jws, &occ__mem_libc, occ__span_text(token), &occ__json_peer);
 
   if (rc == OCC_OK) {
     rc = occ__jws_check(&jws, ALL_RSA, NULL);
@@ -754,7 +754,8 @@ static void survive(const char *why, const char *key_text, const char *token, in
       int rc;
 
       assert_int_equal(occ__workspace_new(&fresh, &occ__mem_libc), OCC_OK);
-      assert_int_equal(occ__jws_parse(&jws, &occ__mem_libc, occ__span_text(token)), OCC_OK);
+      assert_int_equal(occ__jws_parse(&jws, &occ__mem_libc, occ__span_text(token), &occ__json_peer),
+                       OCC_OK);
       assert_int_equal(occ__jws_check(&jws, ~0u, NULL), OCC_OK);
       ssl_fail_at(n, keep != 0);
       rc = occ__jwk_read_text(&key, fresh, occ__span_text(key_text), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* JSON in: the scan's counts and limits, what jansson must refuse, duplicates, failed allocations
- * of jansson. */
+/* JSON in: the scan's counts and limits, what must be refused, what comes out, the same as jansson's
+ * own reader makes of it, and every allocation of jansson failed in turn. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,10 @@
 
 #include "wire/json_in.h"
 
+#include <locale.h>
+#include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -86,6 +89,17 @@ static void test_json_scan__refuses(void **state)
     { "control in a literal", "tr\x1fue" },
     { "form feed is no white space", "[\f]" },
     { "vertical tab is no white space", "\v1" },
+    { "no value after a comma", "[1,]" },
+    { "no value before a comma", "[,1]" },
+    { "two commas", "[1,,2]" },
+    { "two values", "1 2" },
+    { "text behind the value", "{}x" },
+    { "two names", "{\"a\":\"b\":1}" },
+    { "comma for a colon", "{\"a\",1}" },
+    { "invalid UTF-8", "\"\xff\"" },
+    { "half a surrogate pair", "\"\\ud83d\"" },
+    { "a number cut", "[-]" },
+    { "a word cut", "[nul]" },
   };
   (void)state;
 
@@ -129,12 +143,61 @@ static void test_json_read__limit_of_depth(void **state)
     json_decref(value);
     assert_int_equal(occ__json_scan(occ__span(text, nest(text, depth)), &occ__json_config), want);
   }
-  /* However high the limit, the scan itself can follow 64 levels. */
+  for (size_t depth = OCC__MAX_PROOF_DEPTH - 1; depth <= OCC__MAX_PROOF_DEPTH + 1; depth++) {
+    assert_int_equal(occ__json_scan(occ__span(text, nest(text, depth)), &occ__json_proof),
+                     depth <= OCC__MAX_PROOF_DEPTH ? OCC_OK : OCC_ERR_LIMIT);
+  }
+  /* However high the limit, the reader itself can follow 64 levels, and build them. */
   for (size_t depth = 63; depth <= 65; depth++) {
     const occ_json_limits deep = { sizeof(text), 1000, 1000 };
 
     assert_int_equal(occ__json_scan(occ__span(text, nest(text, depth)), &deep),
                      depth <= 64 ? OCC_OK : OCC_ERR_LIMIT);
+    assert_int_equal(occ__json_read(&value, occ__span(text, nest(text, depth)), &deep),
+                     depth <= 64 ? OCC_OK : OCC_ERR_LIMIT);
+    json_decref(value);
+  }
+}
+
+/* A real costs more than other values: a quarter of the values may be reals, and one more. */
+static void test_json_read__limit_of_reals(void **state)
+{
+  char text[400];
+  (void)state;
+
+  for (size_t n = 25; n <= 27; n++) {
+    const occ_json_limits limits = { sizeof(text), 1, 100 };
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+      len += (size_t)snprintf(text + len, sizeof(text) - len, "%c0.5", i == 0 ? '[' : ',');
+    }
+    len += (size_t)snprintf(text + len, sizeof(text) - len, ",7]");
+    assert_int_equal(occ__json_scan(occ__span(text, len), &limits),
+                     n <= 26 ? OCC_OK : OCC_ERR_LIMIT);
+  }
+}
+
+/* len characters: an integer of zeros would be none, so a real. */
+static void test_json_read__limit_of_a_number(void **state)
+{
+  static const char *const before[] = { "0.", "1e", "-1.5E+", "[3." };
+  char text[128];
+  (void)state;
+
+  for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+    const size_t bracket = before[i][0] == '[';
+
+    for (size_t len = OCC__MAX_JSON_NUMBER - 1; len <= OCC__MAX_JSON_NUMBER + 1; len++) {
+      json_t *value;
+
+      memset(text, '0', sizeof(text));
+      memcpy(text, before[i], strlen(before[i]));
+      text[len + bracket] = ']';
+      assert_int_equal(occ__json_read(&value, occ__span(text, len + 2 * bracket), &occ__json_peer),
+                       len <= OCC__MAX_JSON_NUMBER ? OCC_OK : OCC_ERR_LIMIT);
+      json_decref(value);
+    }
   }
 }
 
@@ -145,6 +208,7 @@ static void test_json_read__limits_of_values_and_octets(void **state)
     size_t values, octets;
   } row[] = {
     { &occ__json_peer, OCC__MAX_JSON_VALUES, OCC__MAX_JWT / 4 * 3 },
+    { &occ__json_proof, OCC__MAX_PROOF_VALUES, OCC__MAX_PROOF },
     { &occ__json_answer, OCC__MAX_ANSWER_VALUES, OCC__MAX_ANSWER },
     { &occ__json_config, OCC__MAX_CONFIG_VALUES, OCC__MAX_CONFIG_JSON },
   };
@@ -198,7 +262,20 @@ static void test_json_read__refuses(void **state)
     { "UTF-8 cut", "\"\xe2\x82\"" },
     { "UTF-8 cut at the end", "\"\xe2" },
     { "beyond U+10FFFF", "\"\xf4\x90\x80\x80\"" },
+    { "overlong UTF-8 of three", "\"\xe0\x9f\xbf\"" },
+    { "overlong UTF-8 of four", "\"\xf0\x8f\xbf\xbf\"" },
+    { "UTF-8 of the last surrogate", "\"\xed\xbf\xbf\"" },
+    { "a continuation alone", "\"\x80\"" },
+    { "UTF-8 of five", "\"\xf8\x88\x80\x80\x80\"" },
+    { "invalid UTF-8 behind good", "\"abc\xc3\xa9\xc3\"" },
+    { "invalid UTF-8 in a name", "{\"\xff\":1}" },
+    { "invalid UTF-8 behind an escape", "\"\\n\xff\"" },
     { "N-JOSE-03 lone high surrogate", "\"\\ud800\"" },
+    { "high surrogate, then text", "\"\\ud800x\"" },
+    { "high surrogate, then a short escape", "\"\\ud800\\n\"" },
+    { "two high surrogates", "\"\\ud800\\ud800\"" },
+    { "high surrogate, then a cut escape", "\"\\ud800\\udc0\"" },
+    { "high surrogate at the end", "\"\\ud800\\u" },
     { "lone low surrogate", "\"\\udc00\"" },
     { "surrogates in the wrong order", "\"\\udc00\\ud800\"" },
     { "high surrogate, then another escape", "\"\\ud800\\u0041\"" },
@@ -206,12 +283,40 @@ static void test_json_read__refuses(void **state)
     { "U+0000 in a name", "{\"a\\u0000b\":1}" },
     { "bad escape", "\"\\x41\"" },
     { "short escape", "\"\\u00\"" },
+    { "escape without hexadecimal", "\"\\u00g0\"" },
+    { "escape with a sign", "\"\\u+041\"" },
+    { "upper-case U", "\"\\U0041\"" },
+    { "escaped line end", "\"\\\n\"" },
+    { "escaped non-ASCII", "\"\\\xc3\xa9\"" },
+    { "escaped single quote", "\"\\'\"" },
+    { "escape cut by the end", "\"\\u004" },
+    { "U+0000 escaped in a short name", "{\"\\u0000\":1}" },
+    { "raw control in a name", "{\"a\x1f\":1}" },
+    { "DEL outside strings", "[\x7f]" },
     { "trailing text", "{} x" },
     { "two values", "1 2" },
     { "integer beyond int64", "9223372036854775808" },
     { "integer below int64", "-9223372036854775809" },
     { "N-JOSE-12 number beyond double", "1e309" },
+    { "N-JOSE-12 and below", "-1e309" },
+    { "beyond double without an exponent sign", "[1E400]" },
+    { "beyond double with leading zeros in the exponent", "1e0000000000309" },
+    { "integer of 64 digits", "1000000000000000000000000000000000000000000000000000000000000000" },
     { "leading zero", "01" },
+    { "leading zero behind the sign", "-01" },
+    { "two signs", "--1" },
+    { "a sign alone", "-" },
+    { "a sign and a point", "-.5" },
+    { "leading zero before a point", "00.5" },
+    { "no digit in the exponent", "1e" },
+    { "no digit after the exponent's sign", "1e+" },
+    { "two points", "1.2.3" },
+    { "a fraction in the exponent", "1e1.5" },
+    { "comma for a point", "1,5" },
+    { "digit groups", "[1 000]" },
+    { "a suffix", "1f" },
+    { "-Infinity", "-Infinity" },
+    { "hexadecimal with a point", "0x1p3" },
     { "plus sign", "+1" },
     { "no digit after the point", "1." },
     { "no digit before the point", ".5" },
@@ -226,6 +331,18 @@ static void test_json_read__refuses(void **state)
     { "colon in an array", "[\"a\":1]" },
     { "many strings where names are due", "{\"a\" \"b\" \"c\"}" },
     { "True", "True" },
+    { "a word with more", "truex" },
+    { "a word cut", "[fals]" },
+    { "a word with a control", "nul\x01" },
+    { "a comma alone", "{,}" },
+    { "a comma behind a name", "{\"a\",\"b\":1}" },
+    { "two colons", "{\"a\"::1}" },
+    { "a name for the second time, of other kind", "{\"a\":{},\"b\":1,\"a\":[]}" },
+    { "duplicate via surrogates", "{\"\xf0\x9f\x98\x80\":1,\"\\ud83d\\ude00\":2}" },
+    { "duplicate with two escapes", "{\"\\n\":1,\"\\u000a\":2}" },
+    { "duplicate in an array in an object", "[{\"x\":[{\"a\":1,\"b\":2,\"a\":3}]}]" },
+    { "BOM behind the value", "{}\xef\xbb\xbf" },
+    { "no-break space", "\xc2\xa0{}" },
     { "spaces only", "  \n" },
   };
   (void)state;
@@ -246,6 +363,9 @@ static void test_json_read__refuses(void **state)
                      OCC_ERR_SYNTAX);
     assert_int_equal(occ__json_read(&value, occ__span("{\0}\0", 4), &occ__json_peer),
                      OCC_ERR_SYNTAX);
+    print_message("  a zero octet behind the value\n");
+    assert_int_equal(occ__json_read(&value, occ__span("{}\0", 3), &occ__json_peer), OCC_ERR_SYNTAX);
+    assert_int_equal(occ__json_read(&value, occ__span("1\0x", 3), &occ__json_peer), OCC_ERR_SYNTAX);
   }
 }
 
@@ -301,13 +421,182 @@ static void test_json_text__borrows_strings_only(void **state)
   json_decref(object);
 }
 
+/* What is accepted is what jansson's reader makes of it: another reader says what is right. */
+static void test_json_read__builds_what_another_reader_builds(void **state)
+{
+  static const char *const text[] = {
+    "0",
+    "-0",
+    "7",
+    "-7",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1234567890123456789",
+    "0.0",
+    "-0.0",
+    "-0e0",
+    "0e99999",
+    "0.1",
+    "1.5",
+    "-2.5e-3",
+    "1E5",
+    "1e+5",
+    "123.456e-7",
+    "0.000001",
+    "100e-2",
+    "1.7976931348623157e308",
+    "-1.7976931348623157E+308",
+    "4.9e-324",
+    "2.2250738585072014e-308",
+    "2.2250738585072011e-308",
+    "1e-400",
+    "1e-99999",
+    "1e00000000005",
+    "9007199254740993.0",
+    "9007199254740992.99999999",
+    "0.30000000000000004",
+    "179769313486231570000000000000000000000000.0e267",
+    "3.14159265358979323846264338327950288",
+    "true",
+    "false",
+    "null",
+    "\"\"",
+    "\"a\"",
+    "[]",
+    "{}",
+    "[[]]",
+    "[{}]",
+    "{\"\":\"\"}",
+    "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+    "\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"",
+    "\"\\u007f\\u0080\\u07ff\\u0800\\uffff\\ud800\\udc00\\udbff\\udfff\"",
+    "\"\\uD7FF\\uE000\\u00Aa\"",
+    "\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\"",
+    "\"\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"",
+    "\"a\xc3\xa9\\n\xe2\x82\xac\\u0001z\"",
+    "\"\\\\\\\"\"",
+    "\"ends in \\\\\"",
+    " \t\r\n[ 1 , \"a\" , { \"b\" : [ ] , \"c\" : { } } , null ]\n",
+    "{\"a\":{\"b\":{\"c\":[1,[2,[3]],{\"d\":\"e\"}]}},\"f\":[true,false],\"g\\u0068\":\"\\n\"}",
+    "{\"a\\nb\":{\"a\\nb\":1},\"a\\tb\":[{\"a\\nb\":2}]}",
+    "{\"a\":1,\"A\":2,\"a \":3,\"\":4}",
+  };
+  (void)state;
+
+  for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+    json_t *want = json_loads(text[i], JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL), *value;
+
+    print_message("  %s\n", text[i]);
+    assert_non_null(want);
+    assert_int_equal(occ__json_read(&value, occ__span_text(text[i]), &occ__json_peer), OCC_OK);
+    assert_int_equal(json_typeof(value), json_typeof(want));
+    assert_true(json_equal(value, want));
+    assert_true(!json_is_real(value) ||
+                signbit(json_real_value(value)) == signbit(json_real_value(want)));
+    assert_true(!json_is_string(value) ||
+                strlen(json_string_value(value)) == json_string_length(value));
+    json_decref(value);
+    json_decref(want);
+  }
+}
+
+/* Names with escapes are decoded in one of two places, by their length. */
+static void test_json_read__long_names_and_strings_with_escapes(void **state)
+{
+  char text[2000], want[600];
+  (void)state;
+
+  for (size_t len = 1; len <= 600; len += len < 250 || len > 260 ? 7 : 1) {
+    json_t *value;
+    size_t at = 2;
+
+    memcpy(text, "{\"", 2);
+    for (size_t i = 0; i + 1 < len; i++) {
+      text[at++] = want[i] = i % 3 == 0 ? 'a' : 'b';
+    }
+    at += (size_t)snprintf(text + at, sizeof(text) - at, "\\n\":\"");
+    memcpy(text + at, want, len - 1);
+    at += len - 1;
+    at += (size_t)snprintf(text + at, sizeof(text) - at, "\\n\"}");
+    want[len - 1] = '\n';
+    assert_int_equal(occ__json_read_object(&value, occ__span(text, at), &occ__json_peer), OCC_OK);
+    assert_int_equal(json_object_size(value), 1);
+    assert_int_equal(json_string_length(json_object_getn(value, want, len)), len);
+    assert_memory_equal(json_string_value(json_object_getn(value, want, len)), want, len);
+    json_decref(value);
+  }
+}
+
+/* The text ends where the span does, not where a zero octet or a quote may stand behind it. */
+static void test_json_read__looks_at_nothing_behind_the_text(void **state)
+{
+  static const char *const text[] = { "{\"a\":1}", "[\"b\\n\\ud83d\\ude00\",1.5e3,-7]",
+                                      "\"\xe2\x82\xac\"", "[null,true,false]" };
+  (void)state;
+
+  for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+    for (size_t len = 0; len < strlen(text[i]); len++) {
+      uint8_t *block =
+          malloc(len + (len == 0)); /* exact: the address sanitizer sees a step beyond */
+      json_t *value;
+
+      assert_non_null(block);
+      memcpy(block, text[i], len);
+      assert_int_equal(occ__json_read(&value, occ__span(block, len), &occ__json_peer),
+                       OCC_ERR_SYNTAX);
+      assert_null(value);
+      free(block);
+    }
+  }
+}
+
+/* A locale that writes 1,5. Where none is installed, there is nothing to try. */
+static int use_comma_locale(void)
+{
+  static const char *const name[] = { "de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8",
+                                      "nl_NL.UTF-8" };
+
+  for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
+    if (setlocale(LC_NUMERIC, name[i]) != NULL && localeconv()->decimal_point[0] == ',') {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static void test_json_read__reals_in_any_locale(void **state)
+{
+  static const struct {
+    const char *text;
+    double want;
+  } row[] = {
+    { "1.5", 1.5 },     { "-0.25e1", -2.5 }, { "12.5E-1", 1.25 }, { "0.001e3", 1 },
+    { "1e-7", 1e-7 },   { "3.0e8", 3e8 },    { "2e0", 2 },        { "10.0", 10 },
+    { "1.25e+2", 125 }, { "0.5e-0", 0.5 },
+  };
+  const int has_comma = use_comma_locale();
+  (void)state;
+
+  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    json_t *value;
+
+    assert_int_equal(occ__json_read(&value, occ__span_text(row[i].text), &occ__json_peer), OCC_OK);
+    assert_true(json_is_real(value) && json_real_value(value) == row[i].want);
+    json_decref(value);
+  }
+  print_message("  a locale with a decimal comma: %s\n", has_comma ? "yes" : "none here");
+  (void)setlocale(LC_NUMERIC, "C");
+}
+
 /* jansson's own allocator, made to fail. Blocks are counted, so that a value half built is not
  * forgotten. */
 static size_t fail_at, asked, live;
+static int fail_on;
 
 static void *counting_malloc(size_t size)
 {
-  void *memory = asked++ == fail_at ? NULL : malloc(size);
+  const size_t number = asked++;
+  void *memory = number == fail_at || (fail_on && number > fail_at) ? NULL : malloc(size);
 
   live += memory != NULL;
   return memory;
@@ -319,32 +608,73 @@ static void counting_free(void *memory)
   free(memory);
 }
 
-static void test_json_read__survives_failed_allocations_of_jansson(void **state)
+/* Strings beyond any first buffer, names with escapes of both lengths, objects and arrays that grow. */
+static size_t greedy_text(char *out, size_t room)
 {
-  /* Short tokens: jansson 2.14 does not look whether its token buffer could grow. */
-  static const char text[] = "{\"a\":[1,2.5,true,\"x\",{}],\"b\":{\"c\":\"y\"},\"d\":null}";
-  size_t failures = 0;
-  int rc = OCC_ERR_MEMORY;
-  json_t *value;
+  char pad[400];
+  size_t len = 0;
+
+  memset(pad, 'x', sizeof(pad));
+  len += (size_t)snprintf(out + len, room - len,
+                          "{\"a\":[1,2.5,true,\"x\",{}],\"b\":{\"c\":\"y\\u00e9\"},\"d\":null");
+  len += (size_t)snprintf(out + len, room - len, ",\"e\\n\":\"%.*s\",\"f\\n%.*s\":\"\\t%.*s\"", 400,
+                          pad, 300, pad, 400, pad);
+  for (int i = 0; i < 20; i++) {
+    len += (size_t)snprintf(out + len, room - len, ",\"n%d\":[0,1,2,3,4,5,6,7,8,%d.5]", i, i);
+  }
+  return len + (size_t)snprintf(out + len, room - len, "}");
+}
+
+static void test_json_read__survives_every_failed_allocation_of_jansson(void **state)
+{
+  char text[4000];
+  const occ_span span = occ__span(text, greedy_text(text, sizeof(text)));
   (void)state;
 
   json_set_alloc_funcs(counting_malloc, counting_free);
-  for (fail_at = 0; rc != OCC_OK; fail_at++) {
-    assert_true(fail_at < 1000);
-    asked = live = 0;
-    rc = occ__json_read_object(&value, occ__span_text(text), &occ__json_peer);
-    if (rc != OCC_OK) {
-      /* A string that could not be allocated is an invalid token to jansson. */
-      assert_true(rc == OCC_ERR_MEMORY || rc == OCC_ERR_SYNTAX);
-      assert_null(value);
-      assert_int_equal(live, 0);
-      failures += rc == OCC_ERR_MEMORY;
+  for (fail_on = 0; fail_on <= 1; fail_on++) {
+    int rc = OCC_ERR_MEMORY;
+    json_t *value = NULL;
+
+    for (fail_at = 0; rc != OCC_OK; fail_at++) {
+      assert_true(fail_at < 2000);
+      asked = live = 0;
+      rc = occ__json_read_object(&value, span, &occ__json_config);
+      if (rc != OCC_OK) {
+        assert_int_equal(rc, OCC_ERR_MEMORY);
+        assert_null(value);
+        assert_int_equal(live, 0);
+      }
     }
+    assert_true(fail_at > 200);
+    assert_int_equal(json_object_size(value), 25);
+    json_decref(value);
+    assert_int_equal(live, 0);
   }
-  assert_true(failures > 5);
-  json_decref(value);
-  assert_int_equal(live, 0);
   json_set_alloc_funcs(malloc, free);
+}
+
+/* What is no JSON, or too much of it, costs no allocation at all, however late it shows. */
+static void test_json_read__judges_before_it_allocates(void **state)
+{
+  static const char *const text[] = { "[{\"a\":\"b\"},[[1,2,3]],\"c\\n\",x]", "{\"a\":1}}",
+                                      "[\"a\",\"b\",\"\xff\"]", "[1,2,3,9223372036854775808]" };
+  static const occ_json_limits few = { 100, 2, 3 };
+  json_t *value;
+  (void)state;
+
+  fail_at = SIZE_MAX;
+  fail_on = 0;
+  asked = 0;
+  json_set_alloc_funcs(counting_malloc, counting_free);
+  for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++) {
+    assert_int_equal(occ__json_read(&value, occ__span_text(text[i]), &occ__json_peer),
+                     OCC_ERR_SYNTAX);
+  }
+  assert_int_equal(occ__json_read(&value, occ__span_text("[1,2,3]"), &few), OCC_ERR_LIMIT);
+  assert_int_equal(occ__json_read(&value, occ__span_text("[[[]]]"), &few), OCC_ERR_LIMIT);
+  json_set_alloc_funcs(malloc, free);
+  assert_int_equal(asked, 0);
 }
 
 int main(void)
@@ -357,7 +687,14 @@ int main(void)
     cmocka_unit_test(test_json_read__refuses),
     cmocka_unit_test(test_json_read__reads_any_value),
     cmocka_unit_test(test_json_text__borrows_strings_only),
-    cmocka_unit_test(test_json_read__survives_failed_allocations_of_jansson),
+    cmocka_unit_test(test_json_read__limit_of_reals),
+    cmocka_unit_test(test_json_read__limit_of_a_number),
+    cmocka_unit_test(test_json_read__builds_what_another_reader_builds),
+    cmocka_unit_test(test_json_read__long_names_and_strings_with_escapes),
+    cmocka_unit_test(test_json_read__looks_at_nothing_behind_the_text),
+    cmocka_unit_test(test_json_read__reals_in_any_locale),
+    cmocka_unit_test(test_json_read__survives_every_failed_allocation_of_jansson),
+    cmocka_unit_test(test_json_read__judges_before_it_allocates),
   };
 
   return cmocka_run_group_tests_name("wire/json_in", tests, NULL, NULL);
