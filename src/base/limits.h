@@ -58,11 +58,13 @@
 #define OCC__ONCE_LIFE_MS           (OCC__MAX_EXPIRY_S * 1000 + 2 * OCC__NODE_SKEW_MS)
 
 /* Time. */
-#define OCC__MAX_TIME         INT64_C(9007199254740991) /* 2^53 - 1: sums with it stay far from the end */
-#define OCC__DEADLINE_MS      (10 * 1000)               /* of one txn */
-#define OCC__DPOP_BACK_MS     (60 * 1000)
-#define OCC__DPOP_AHEAD_MS    (30 * 1000)
-#define OCC__JWT_SKEW_MS      (10 * 1000)
+#define OCC__MAX_TIME      INT64_C(9007199254740991) /* 2^53 - 1: sums with it stay far from the end */
+#define OCC__DEADLINE_MS   (10 * 1000)               /* of one txn */
+#define OCC__DPOP_BACK_MS  (60 * 1000)
+#define OCC__DPOP_AHEAD_MS (30 * 1000)
+#define OCC__JWT_SKEW_MS   (10 * 1000)
+#define OCC__ASSERTION_MS                                                                          \
+  (60 * 60 * 1000) /* of a client: exp so far ahead, iat so far back; its jti is kept as long */
 #define OCC__NONCE_STEP_MS    (60 * 1000)
 #define OCC__NONCE_STEPS_BACK 2
 #define OCC__NONCE_LIFE_MS                                                                         \
