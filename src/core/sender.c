@@ -134,7 +134,6 @@ static int check_time(occ_txn *txn, const json_t *claims)
   if (rc != OCC_OK) {
     return rc;
   }
-  txn->proof.iat = iat;
   if (is_ours(txn->proof.nonce) && txn->server->nonce_mode != OCC__NONCE_OFF) {
     txn->proof.issued = txn->now;
   } else if (is_in_window(txn)) {
