@@ -27,7 +27,6 @@ int occ__x509_has_subject(const occ_x509 *certificate, const char *dn);
 int occ__x509_has_name(const occ_x509 *certificate, occ_x509_name kind, const char *value);
 /* Its public key. OCC_OK; OCC__REASON_JOSE_KEY for one that occ__jwk_read() would not take; OCC_ERR_MEMORY,
  * OCC_ERR_CRYPTO. */
-int occ__x509_key(occ_jwk *out, occ_workspace *ws, const occ_mem *mem,
-                  const occ_x509 *certificate);
+int occ__x509_key(occ_jwk *out, occ_workspace *ws, const occ_mem *mem, const occ_x509 *certificate);
 
 #endif

@@ -442,8 +442,8 @@ static void evaluate(script_text *out, script_vars *vars, const script_text *inn
     put_integer(out, token_seconds(vars, len == 0 ? "0" : rest));
   } else if (strcmp(verb, "ms") == 0) {
     put_integer(out, vars->now + strtoll(len == 0 ? "0" : rest, NULL, 10));
-  } else if (!token_key_text(out, vars, verb, rest) &&
-             !token_certificate(out, vars, verb, rest) && !apply(out, vars, verb, rest, len)) {
+  } else if (!token_key_text(out, vars, verb, rest) && !token_certificate(out, vars, verb, rest) &&
+             !apply(out, vars, verb, rest, len)) {
     fprintf(stderr, "${%s}\n", verb);
     script_die(vars->file, vars->line, "no such variable or expression");
   }

@@ -633,7 +633,7 @@ static void test_once__proof_comes_before_assertion(void **state)
   assert_int_equal(q->keys, 2);
   assert_int_equal(q->key[0], OCC__PURPOSE_PROOF);
   assert_int_equal(q->key[32], OCC__PURPOSE_ASSERTION);
-  assert_int_equal(q->issued, X_T0 - 30001); /* the proof's, which may be older */
+  assert_int_equal(q->issued, X_T0 - 30001);   /* the proof's, which may be older */
   assert_int_equal(q->expires, X_T0 + 190000); /* the assertion's, which is good for longer */
   /* A store that cannot say: no nonce helps, so there is none of the error that asks for one. */
   assert_int_equal(occ_txn_answer(txn, q->ticket, OCC_RETRY, NULL, 0), OCC_OK);
