@@ -165,8 +165,7 @@ static void test_config__refuses_null(void **state)
 #define DPOP_TEXT   "dpop: must be verify or host"
 #define NONCE_TEXT  "dpop_nonce: must be off, accept or require"
 #define UNKN_TEXT   "dpop_nonce_unknown: must be ignore or refuse"
-#define CALG_TEXT                                                                                  \
-  "client_assertion_algs: must be an array of asymmetric algorithms, such as ES256"
+#define CALG_TEXT   "client_assertion_algs: must be an array of asymmetric algorithms, such as ES256"
 #define CAUD_TEXT   "client_assertion_audience: must be issuer or endpoint"
 #define CTYP_TEXT   "client_assertion_typ: must be any or required"
 #define ALGS_TEXT   "dpop_algs: must be an array of asymmetric algorithms, such as ES256"

@@ -809,8 +809,7 @@ static int answer(occ_txn *txn, const occ_question *question, void *user_data)
   return OCC_OK;
 }
 
-#define USUAL                                                                                      \
-  (BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_ONCE))
+#define USUAL (BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_ONCE))
 #define C_TYPE                                                                                     \
   (BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_FETCH) | BIT(OCC_ASK_STATUS) | BIT(OCC_ASK_COVER) |             \
    BIT(OCC_ASK_VERIFY))
