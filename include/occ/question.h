@@ -29,7 +29,8 @@ typedef enum occ_ask {
    * unless the host has authenticated it. */
   OCC_ASK_CLIENT = 3,
   /** Which keys has issuer (kid is the one looked for)? yes + a JWK Set; no: not trusted, the
-   * evidence is rejected. */
+   * evidence is rejected. Without type: issuer is a client that authenticates, and asked for are its
+   * own keys; no: `invalid_client`. */
   OCC_ASK_KEYS = 4,
   /** Is entry index of the status list at url in force? yes, no. */
   OCC_ASK_STATUS = 5,
@@ -97,7 +98,7 @@ struct occ_question {
    * SEND: payload. */
   const void *data;
   size_t len;        /**< of data */
-  int authenticated; /**< ONCE KEEP RESERVE: client_id is a client that the host has authenticated.
+  int authenticated; /**< ONCE KEEP RESERVE: client_id is a client that is authenticated.
                       * 0: a key, which anybody can make as many of as they like: limit them
                       * together, not each */
 };

@@ -112,7 +112,8 @@ OCC_API int occ_txn_add_param(occ_txn *txn, const char *name, const void *value,
 OCC_API int occ_txn_add_header(occ_txn *txn, const char *name, const void *value, size_t len);
 
 /**
- * The client's certificate of the TLS connection. That it was presented there is the host's word.
+ * The client's certificate of the TLS connection. That it was presented there is the host's word;
+ * that its chain was verified, too: occ_txn_set() with "certificate_verified".
  *
  * @param[in] txn  before its first run
  * @param[in] der  one DER object
@@ -128,8 +129,9 @@ OCC_API int occ_txn_add_header(occ_txn *txn, const char *name, const void *value
 OCC_API int occ_txn_set_certificate(occ_txn *txn, const void *der, size_t len);
 
 /**
- * The host has authenticated the client. Without this call CLIENT is asked, and the request is
- * unauthenticated.
+ * The host has authenticated the client. Without this call the library does, by the method that the
+ * client's metadata name: private_key_jwt, tls_client_auth, self_signed_tls_client_auth, none. Where
+ * they name none the request is unauthenticated; credentials that nobody verifies are refused.
  *
  * @param[in] txn        before its first run
  * @param[in] client_id  who it is
@@ -174,7 +176,8 @@ OCC_API int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len);
 /**
  * Sets one of: "reference" (what support can look up), "expiry" (seconds of the next challenge),
  * "challenge_status" ("403" or "400"), "challenge_anyway" ("true": even without the capability
- * flag). Also while DECIDE is open.
+ * flag). Also while DECIDE is open. Before the first run alone: "certificate_verified" ("true": the
+ * chain of the client's certificate leads to an anchor for clients).
  *
  * @param[in] txn    before its first run, or with DECIDE open
  * @param[in] name   of the option

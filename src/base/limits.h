@@ -68,7 +68,9 @@
 #define OCC__DPOP_FAR_MS                                                                           \
   (OCC__ONCE_LIFE_MS - OCC__NODE_SKEW_MS -                                                         \
    OCC__DPOP_BACK_MS) /* iat ahead by that would be good when the use is forgotten */
-#define OCC__JWT_SKEW_MS      (10 * 1000)
+#define OCC__JWT_SKEW_MS (10 * 1000)
+#define OCC__ASSERTION_MS                                                                          \
+  (60 * 60 * 1000) /* of a client: exp so far ahead, iat so far back; its jti is kept as long */
 #define OCC__NONCE_STEP_MS    (60 * 1000)
 #define OCC__NONCE_STEPS_BACK 2
 #define OCC__NONCE_LIFE_MS                                                                         \

@@ -45,6 +45,14 @@ typedef enum occ_oauth_error {
   X(CLIENT_UNKNOWN, "client_unknown", OCC__INVALID_CLIENT)                                         \
   X(CLIENT_CREDENTIALS_UNVERIFIED, "client_credentials_unverified", OCC__INVALID_CLIENT)           \
   X(CLIENT_ASSERTION_UNSUPPORTED, "client_assertion_unsupported", OCC__INVALID_CLIENT)             \
+  X(CLIENT_ASSERTION_REPLAYED, "client_assertion_replayed", OCC__INVALID_CLIENT)                   \
+  X(CLIENT_METHODS_SEVERAL, "client_methods_several", OCC__INVALID_REQUEST)                        \
+  X(CLIENT_METADATA, "client_metadata_malformed", OCC__INVALID_CLIENT)                             \
+  X(CLIENT_NOT_AUTHENTICATED, "client_not_authenticated", OCC__INVALID_CLIENT)                     \
+  X(CERTIFICATE_MISSING, "certificate_missing", OCC__INVALID_REQUEST)                              \
+  X(CERTIFICATE_UNVERIFIED, "certificate_unverified", OCC__INVALID_CLIENT)                         \
+  X(CERTIFICATE_MALFORMED, "certificate_malformed", OCC__INVALID_CLIENT)                           \
+  X(CERTIFICATE_OTHER, "certificate_of_another", OCC__INVALID_CLIENT)                              \
   X(DPOP_REPEATED, "dpop_repeated", OCC__INVALID_DPOP_PROOF)                                       \
   X(DPOP_HTM, "dpop_htm", OCC__INVALID_DPOP_PROOF)                                                 \
   X(DPOP_HTU, "dpop_htu", OCC__INVALID_DPOP_PROOF)                                                 \
@@ -54,6 +62,8 @@ typedef enum occ_oauth_error {
   X(DPOP_NONCE_UNEXPECTED, "dpop_nonce_unexpected", OCC__INVALID_DPOP_PROOF)                       \
   X(DPOP_REPLAYED, "dpop_replayed", OCC__INVALID_DPOP_PROOF)                                       \
   X(DPOP_STORE_YOUNG, "dpop_store_young", OCC__USE_DPOP_NONCE)                                     \
+  X(DPOP_MISSING, "dpop_missing", OCC__INVALID_DPOP_PROOF)                                         \
+  X(DPOP_JKT, "dpop_jkt", OCC__INVALID_DPOP_PROOF)                                                 \
   X(SENDER_REQUIRED, "sender_key_required", OCC__INVALID_DPOP_PROOF)                               \
   X(JOSE_MALFORMED, "jose_malformed", OCC__INVALID_REQUEST)                                        \
   X(JOSE_ALG, "jose_alg", OCC__NO_ERROR)                                                           \

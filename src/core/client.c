@@ -1,30 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The states CLIENT and CHECK: who asks, and is the grant good? The host authenticates clients; libocc sees to it that
- * all identities in one request agree, that credentials which nobody verified do not pass for verified ones, and that
- * the client's metadata are known before a policy is asked. */
+ * The states CLIENT and CHECK: who asks, and is the grant good? All identities of the client in one request agree, and
+ * its metadata are known before a policy is asked. How it is authenticated, where the host has not done it: authenticate.c. */
 
 #include "core/txn.h"
 
 #include "base/b64.h"
 #include "wire/json_in.h"
-
-/* Credentials are there, but the host has not said that it verified them. */
-static int unverified_credentials(const occ_txn *txn)
-{
-  if (txn->client_set) {
-    return 0;
-  }
-  if (occ__form_find(&txn->form, "client_assertion", 0) != NULL ||
-      occ__form_find(&txn->form, "client_assertion_type", 0) != NULL) {
-    return OCC__REASON_CLIENT_ASSERTION_UNSUPPORTED;
-  }
-  if (occ__form_find(&txn->form, "client_secret", 0) != NULL ||
-      occ__headers_find(&txn->headers, OCC__HEADER_AUTHORIZATION, 0) != NULL) {
-    return OCC__REASON_CLIENT_CREDENTIALS_UNVERIFIED;
-  }
-  return 0;
-}
 
 /* The capability flag counts only as the JSON boolean true (S-16). */
 static void read_metadata(occ_txn *txn)
@@ -34,28 +16,42 @@ static void read_metadata(occ_txn *txn)
   txn->capable = json_is_true(json_object_get(txn->metadata, member));
 }
 
-occ_step occ__client_begin(occ_txn *txn)
+/* client_id of the form, beside who the host, or the client's assertion, says that it is. spec: RFC 7521 section 4.2 */
+static int take_name(occ_txn *txn)
 {
   const occ_param *claimed = occ__form_find(&txn->form, "client_id", 0);
-  int reason = unverified_credentials(txn);
 
-  if (reason != 0) {
-    return occ__txn_refuse(txn, reason);
+  if (claimed == NULL) {
+    return OCC_OK;
   }
-  if (claimed != NULL &&
-      (claimed->value_len > OCC__MAX_CLIENT_ID || strlen(claimed->value) != claimed->value_len ||
-       (txn->client_set && strcmp(claimed->value, txn->client_id) != 0))) {
-    return occ__txn_refuse(txn, OCC__REASON_CLIENT_MISMATCH);
+  if (claimed->value_len > OCC__MAX_CLIENT_ID || strlen(claimed->value) != claimed->value_len ||
+      (txn->client_id != NULL && strcmp(claimed->value, txn->client_id) != 0)) {
+    return OCC__REASON_CLIENT_MISMATCH;
   }
-  if (!txn->client_set && claimed != NULL && !occ__txn_is_vschar(claimed->value)) {
-    return occ__txn_refuse(txn, OCC__REASON_CLIENT_UNKNOWN); /* no client has such an id */
+  if (txn->client_id == NULL && !occ__txn_is_vschar(claimed->value)) {
+    return OCC__REASON_CLIENT_UNKNOWN; /* no client has such an id */
   }
-  if (!txn->client_set && claimed != NULL) {
+  if (txn->client_id == NULL) {
     txn->client_id = claimed->value;
+  }
+  return OCC_OK;
+}
+
+occ_step occ__client_begin(occ_txn *txn)
+{
+  occ_step step = occ__authenticate_begin(txn);
+  int reason;
+
+  if (step != OCC__GO) {
+    return step;
+  }
+  reason = take_name(txn);
+  if (reason != OCC_OK) {
+    return occ__txn_refuse(txn, reason);
   }
   if (txn->metadata != NULL) {
     read_metadata(txn);
-    return OCC__GO;
+    return occ__authenticate_client(txn);
   }
   if (txn->client_id == NULL) {
     return OCC__GO; /* a grant without a client: the policy will see that */
@@ -65,7 +61,7 @@ occ_step occ__client_begin(occ_txn *txn)
 }
 
 /* {"metadata":{},"first_seen":ms, ...}: the rest is for the policy. */
-occ_step occ__client_known(occ_txn *txn)
+static occ_step take_answer(occ_txn *txn)
 {
   json_t *answer = NULL, *metadata;
   int rc;
@@ -90,8 +86,23 @@ occ_step occ__client_known(occ_txn *txn)
   return OCC__GO;
 }
 
+/* Two questions are asked in this state: who the client is, and which keys it has. */
+occ_step occ__client_known(occ_txn *txn)
+{
+  occ_step step;
+
+  if (txn->asking.q.kind == OCC_ASK_KEYS) {
+    return occ__authenticate_keys(txn);
+  }
+  step = take_answer(txn);
+  return step == OCC__GO ? occ__authenticate_client(txn) : step;
+}
+
 occ_step occ__client_unknown(occ_txn *txn)
 {
+  if (txn->asking.q.kind == OCC_ASK_KEYS) {
+    return occ__txn_refuse_as(txn, OCC__INVALID_CLIENT, OCC__REASON_JOSE_KEY_UNKNOWN);
+  }
   return txn->client_set ? OCC__GO : occ__txn_refuse(txn, OCC__REASON_CLIENT_UNKNOWN);
 }
 

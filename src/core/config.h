@@ -28,6 +28,8 @@ typedef struct occ_options {
   occ_nonce_mode nonce_mode;
   int nonce_unknown_refuse;
   unsigned dpop_algs;
+  unsigned client_assertion_algs;
+  int client_assertion_typ_required, client_assertion_endpoint;
   const char
       *dpop_detail; /* the last of these three that was set: means nothing with "dpop": "host" */
   int check;

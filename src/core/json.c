@@ -157,6 +157,10 @@ static int set_member(occ_txn *txn, const char *name, json_t *value)
   if (strcmp(name, "certificate") == 0) {
     return set_certificate(txn, value);
   }
+  if (strcmp(name, "certificate_verified") == 0) {
+    return json_is_boolean(value) ? occ_txn_set(txn, name, json_is_true(value) ? "true" : "false")
+                                  : OCC_ERR_ARGUMENT;
+  }
   if (strcmp(name, "metadata") == 0) {
     return json_is_object(value) ? set_metadata(txn, value) : OCC_ERR_ARGUMENT;
   }

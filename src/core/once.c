@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The state ONCE: everything in this request that may be used but once is taken in one question, proof before session
- * before evidence, and the first that was there already ends it. Before this nothing is used up; after it the session is
- * spent, whatever comes. */
+ * The state ONCE: everything in this request that may be used but once is taken in one question, the proof before the
+ * client's assertion before the session before the evidence, and the first that was there already ends it. Before this
+ * nothing is used up; after it the session is spent, whatever comes. */
 
 #include "core/txn.h"
 
@@ -33,13 +33,32 @@ static occ_time proof_expires(const occ_txn *txn)
   return end < longest ? end : longest;
 }
 
+static occ_time later(occ_time a, occ_time b)
+{
+  return a > b ? a : b;
+}
+
+/* As long as the longest-lived of what is taken. An assertion may be good for longer than any session. */
+static occ_time expires(const occ_txn *txn)
+{
+  occ_time end = txn->live ? txn->now + OCC__ONCE_LIFE_MS : 0;
+
+  if (txn->proof.present) {
+    end = later(end, proof_expires(txn));
+  }
+  if (txn->assertion != NULL) {
+    end = later(end, txn->assertion->expires + OCC__JWT_SKEW_MS + OCC__NODE_SKEW_MS);
+  }
+  return end;
+}
+
 occ_step occ__once_begin(occ_txn *txn)
 {
   const occ_span id = occ__span(txn->session.id, OCC__SESSION_ID_LEN);
   uint8_t key[OCC__SHA256_LEN];
   occ_question *q;
 
-  if (!txn->proof.present && !txn->live) {
+  if (!txn->proof.present && txn->assertion == NULL && !txn->live) {
     return OCC__SKIP;
   }
   q = occ__question_open(txn, OCC_ASK_ONCE);
@@ -47,6 +66,9 @@ occ_step occ__once_begin(occ_txn *txn)
       txn->now; /* a session names its store, so it cannot have been used before a younger one */
   if (txn->proof.present) {
     add(txn, txn->proof.once, txn->proof.issued);
+  }
+  if (txn->assertion != NULL) {
+    add(txn, txn->assertion->once, txn->assertion->issued);
   }
   if (txn->live) {
     int rc =
@@ -61,7 +83,7 @@ occ_step occ__once_begin(occ_txn *txn)
   }
   q->key = txn->once_keys[0];
   q->keys = txn->once_count;
-  q->expires = txn->live ? txn->now + OCC__ONCE_LIFE_MS : proof_expires(txn);
+  q->expires = expires(txn);
   return OCC__ASKED;
 }
 
@@ -88,6 +110,8 @@ occ_step occ__once_seen(occ_txn *txn)
     occ__txn_emit(txn, OCC__EVENT_SESSION_STALE, txn->stale, NULL, NULL);
     occ__session_note_ignored(txn);
     return OCC__SKIP;
+  case OCC__PURPOSE_ASSERTION:
+    return occ__txn_refuse(txn, OCC__REASON_CLIENT_ASSERTION_REPLAYED);
   case OCC__PURPOSE_EVIDENCE:
     occ__txn_emit(txn, OCC__EVENT_EVIDENCE_REJECTED, OCC__REASON_EVIDENCE_REPLAYED,
                   txn->evidence.requirement->name, NULL);
@@ -105,12 +129,13 @@ static int is_young(const occ_txn *txn)
   return why.len == 0 || occ__span_is(why, "young");
 }
 
-/* The store cannot tell. Where a fresh nonce would let it, the client is given one; else the server is not able now. */
+/* The store cannot tell. Where a fresh nonce would let it, the client is given one; else the server is not able now. No
+ * nonce makes an assertion younger. */
 occ_step occ__once_retry(occ_txn *txn)
 {
   const occ_proof *proof = &txn->proof;
 
-  if (is_young(txn) && proof->present && proof->issued < txn->now &&
+  if (is_young(txn) && proof->present && proof->issued < txn->now && txn->assertion == NULL &&
       txn->server->nonce_mode != OCC__NONCE_OFF) {
     return occ__txn_refuse(txn, OCC__REASON_DPOP_STORE_YOUNG);
   }

@@ -17,6 +17,7 @@ void occ__options_init(occ_options *options)
 {
   *options = (occ_options){ .nonce_mode = OCC__NONCE_ACCEPT,
                             .dpop_algs = OCC__ALGS_DEFAULT,
+                            .client_assertion_algs = OCC__ALGS_ASSERTION,
                             .challenge_status = occ__names_kahrer_00.challenge_status,
                             .deadline_ms = OCC__DEADLINE_MS };
 }
@@ -104,6 +105,30 @@ static int set_dpop_nonce_unknown(occ_config *config, const char *value)
   return OCC_OK;
 }
 
+static int set_assertion_typ(occ_config *config, const char *value)
+{
+  static const char *const words[] = { "any", "required", NULL };
+  int choice = choose(value, words);
+
+  if (choice < 0) {
+    return OCC_ERR_CONFIG;
+  }
+  config->options.client_assertion_typ_required = choice == 1;
+  return OCC_OK;
+}
+
+static int set_assertion_audience(occ_config *config, const char *value)
+{
+  static const char *const words[] = { "issuer", "endpoint", NULL };
+  int choice = choose(value, words);
+
+  if (choice < 0) {
+    return OCC_ERR_CONFIG;
+  }
+  config->options.client_assertion_endpoint = choice == 1;
+  return OCC_OK;
+}
+
 static int set_check(occ_config *config, const char *value)
 {
   return set_bool(&config->options.check, value);
@@ -176,7 +201,8 @@ static int set_store_id(occ_config *config, const char *value)
 
 /* ---- Setters of JSON values ---- */
 
-static int set_dpop_algs(occ_config *config, json_t *value)
+/* Names of algorithms to bits; 0: no list of them. */
+static unsigned read_algs(json_t *value)
 {
   unsigned algs = 0;
 
@@ -185,10 +211,28 @@ static int set_dpop_algs(occ_config *config, json_t *value)
     occ_alg alg = name == NULL ? OCC__ALG_NONE : occ__alg_of_name(name);
 
     if (alg == OCC__ALG_NONE) {
-      return OCC_ERR_CONFIG;
+      return 0;
     }
     algs |= OCC__ALG_BIT(alg);
   }
+  return algs;
+}
+
+static int set_assertion_algs(occ_config *config, json_t *value)
+{
+  unsigned algs = read_algs(value);
+
+  if (algs == 0) {
+    return OCC_ERR_CONFIG;
+  }
+  config->options.client_assertion_algs = algs;
+  return OCC_OK;
+}
+
+static int set_dpop_algs(occ_config *config, json_t *value)
+{
+  unsigned algs = read_algs(value);
+
   if (algs == 0) {
     return OCC_ERR_CONFIG;
   }
@@ -284,6 +328,10 @@ static const entry table[] = {
   { "challenge_session_nested", "true or false", set_nested, NULL },
   { "challenge_status", "403 or 400", set_status, NULL },
   { "check", "true or false", set_check, NULL },
+  { "client_assertion_algs", "an array of asymmetric algorithms, such as ES256", NULL,
+    set_assertion_algs },
+  { "client_assertion_audience", "issuer or endpoint", set_assertion_audience, NULL },
+  { "client_assertion_typ", "any or required", set_assertion_typ, NULL },
   { "deadline", "seconds from 1 to 60", set_deadline, NULL },
   { "digest_ignore", "an array of at most 32 parameter names", NULL, set_digest_ignore },
   { "dpop", "verify or host", set_dpop, NULL },

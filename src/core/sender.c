@@ -293,17 +293,10 @@ static int verify_proof(occ_txn *txn, const occ_header *line)
   return rc;
 }
 
-occ_step occ__sender_verify(occ_txn *txn)
+static occ_step take_proof(occ_txn *txn, const occ_header *line)
 {
-  const occ_header *line = occ__headers_find(&txn->headers, OCC__HEADER_DPOP, 0);
-  int rc = take_certificate(txn);
+  int rc;
 
-  if (rc != OCC_OK) {
-    return occ__txn_fail(txn, rc, OCC__REASON_HOST_INPUT);
-  }
-  if (line == NULL || txn->server->dpop_host) {
-    return OCC__GO;
-  }
   if (occ__headers_find(&txn->headers, OCC__HEADER_DPOP, 1) != NULL) {
     return occ__txn_refuse(txn, OCC__REASON_DPOP_REPEATED);
   }
@@ -317,4 +310,44 @@ occ_step occ__sender_verify(occ_txn *txn)
     return occ__txn_step_of(txn, rc, OCC__INVALID_DPOP_PROOF);
   }
   return txn->proof.nonce_deferred ? OCC__GO : nonce_rule(txn);
+}
+
+/* The client has registered that its tokens are bound to such a key, and none is shown. At the PAR endpoint no token is
+ * made. */
+static int lacks(const occ_txn *txn, const char *flag, occ_sender kind)
+{
+  return txn->endpoint == OCC_TOKEN && json_is_true(json_object_get(txn->metadata, flag)) &&
+         (txn->senders & (1u << kind)) == 0;
+}
+
+/* spec: RFC 9449 section 10.1: the key that the code is to be bound to, and the one that is shown with it, are one. */
+static int fits_dpop_jkt(const occ_txn *txn)
+{
+  const occ_param *jkt = occ__form_find(&txn->form, "dpop_jkt", 0);
+
+  return txn->endpoint != OCC_PAR || jkt == NULL || (txn->senders & (1u << OCC_SENDER_DPOP)) == 0 ||
+         occ__span_is(occ__span(jkt->value, jkt->value_len), txn->sender[OCC_SENDER_DPOP]);
+}
+
+occ_step occ__sender_verify(occ_txn *txn)
+{
+  const occ_header *line = occ__headers_find(&txn->headers, OCC__HEADER_DPOP, 0);
+  int rc = take_certificate(txn);
+  occ_step step = OCC__GO;
+
+  if (rc != OCC_OK) {
+    return occ__txn_fail(txn, rc, OCC__REASON_HOST_INPUT);
+  }
+  /* spec: RFC 8705 section 3.4 */
+  if (lacks(txn, "tls_client_certificate_bound_access_tokens", OCC_SENDER_MTLS)) {
+    return occ__txn_refuse(txn, OCC__REASON_CERTIFICATE_MISSING);
+  }
+  if (line != NULL && !txn->server->dpop_host) {
+    step = take_proof(txn, line);
+  }
+  /* spec: RFC 9449 section 5.2 */
+  if (step == OCC__GO && lacks(txn, "dpop_bound_access_tokens", OCC_SENDER_DPOP)) {
+    return occ__txn_refuse(txn, OCC__REASON_DPOP_MISSING);
+  }
+  return step == OCC__GO && !fits_dpop_jkt(txn) ? occ__txn_refuse(txn, OCC__REASON_DPOP_JKT) : step;
 }

@@ -149,7 +149,6 @@ static uint32_t asks_of(const occ_kind *kind)
   if (kind->declared) {
     return asks;
   }
-  asks |= BIT(OCC_ASK_KEYS);
   if (kind->type != occ_type_builtin(kind->key)) {
     asks |= BIT(OCC_ASK_FETCH) | BIT(OCC_ASK_STATUS) | BIT(OCC_ASK_COVER) | BIT(OCC_ASK_VERIFY);
     if (kind->evidence_class != OCC_PROVENANCE) {
@@ -162,7 +161,8 @@ static uint32_t asks_of(const occ_kind *kind)
 static int find_asks(occ_making *making)
 {
   occ_server *server = making->server;
-  uint32_t asks = BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_ONCE);
+  /* KEYS: of clients that authenticate by a key, and whose metadata do not have it. */
+  uint32_t asks = BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_ONCE);
 
   if (server->check) {
     asks |= BIT(OCC_ASK_CHECK);
@@ -176,8 +176,7 @@ static int find_asks(occ_making *making)
     }
   }
   /* An answerer of these may want to fetch something first. */
-  if (server->answerer[OCC_ASK_CLIENT] != NULL ||
-      ((asks & BIT(OCC_ASK_KEYS)) != 0 && server->answerer[OCC_ASK_KEYS] != NULL)) {
+  if (server->answerer[OCC_ASK_CLIENT] != NULL || server->answerer[OCC_ASK_KEYS] != NULL) {
     asks |= BIT(OCC_ASK_FETCH);
   }
   for (unsigned kind = 0; kind < OCC__ASKS; kind++) {

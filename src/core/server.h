@@ -79,15 +79,18 @@ struct occ_server {
   const char *const *headers; /* every header name that matters to this server, NULL-terminated */
   const char **digest_ignore; /* NULL-terminated */
   /* options: docs/options.md */
-  int dpop_host;             /* "dpop": "host" */
-  occ_nonce_mode nonce_mode; /* "dpop_nonce" */
-  int nonce_unknown_refuse;  /* "dpop_nonce_unknown": "refuse" */
-  unsigned dpop_algs;        /* bits */
-  int check;                 /* "check" */
-  int challenge_status;      /* "challenge_status": 403 or 400 */
-  int nested_session;        /* "challenge_session_nested" (O-01) */
-  int stored;                /* "session_mode": "stored" */
-  int64_t deadline_ms;       /* "deadline" in seconds */
+  int dpop_host;              /* "dpop": "host" */
+  occ_nonce_mode nonce_mode;  /* "dpop_nonce" */
+  int nonce_unknown_refuse;   /* "dpop_nonce_unknown": "refuse" */
+  unsigned dpop_algs;         /* bits */
+  unsigned assertion_algs;    /* "client_assertion_algs": bits */
+  int assertion_typ_required; /* "client_assertion_typ": "required" */
+  int assertion_endpoint;     /* "client_assertion_audience": "endpoint" */
+  int check;                  /* "check" */
+  int challenge_status;       /* "challenge_status": 403 or 400 */
+  int nested_session;         /* "challenge_session_nested" (O-01) */
+  int stored;                 /* "session_mode": "stored" */
+  int64_t deadline_ms;        /* "deadline" in seconds */
   /* what server_new derived */
   uint32_t asks;
   char *metadata;

@@ -90,6 +90,9 @@ int occ__settings_build(occ_making *making)
   server->nonce_mode = options->dpop_host ? OCC__NONCE_OFF : options->nonce_mode;
   server->nonce_unknown_refuse = options->nonce_unknown_refuse;
   server->dpop_algs = options->dpop_algs;
+  server->assertion_algs = options->client_assertion_algs;
+  server->assertion_typ_required = options->client_assertion_typ_required;
+  server->assertion_endpoint = options->client_assertion_endpoint;
   server->check = options->check;
   server->challenge_status = options->challenge_status;
   server->nested_session = options->nested_session;
@@ -128,6 +131,7 @@ void occ__settings_tell(const occ_config *config, const occ_server *server)
     const char *name;
     int weak;
   } row[] = {
+    { "client_assertion_audience", server->assertion_endpoint },
     { "digest_ignore", is_loose(config->digest_ignore) },
     { "dpop", server->dpop_host },
     { "dpop_nonce", !server->dpop_host && server->nonce_mode == OCC__NONCE_OFF },

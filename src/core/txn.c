@@ -184,6 +184,10 @@ int occ_txn_set_certificate(occ_txn *txn, const void *der, size_t len)
   }
   rc = occ__sha256(ws, txn->certificate, occ__span(der, len));
   occ__lib_give(txn->lib, ws);
+  if (rc == OCC_OK) {
+    txn->certificate_der = occ__span(occ__txn_text(txn, der, len), len);
+    rc = txn->certificate_der.base == NULL ? txn->arena.rc : OCC_OK;
+  }
   txn->has_certificate = rc == OCC_OK;
   return filling(txn, rc);
 }
@@ -269,6 +273,15 @@ static int set_seconds(int64_t *ms, const char *value)
   return OCC_OK;
 }
 
+static int set_flag(int *flag, const char *value)
+{
+  if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+    return OCC_ERR_ARGUMENT;
+  }
+  *flag = value[0] == 't';
+  return OCC_OK;
+}
+
 static int set_named(occ_txn *txn, const char *name, const char *value)
 {
   const char *text;
@@ -295,11 +308,11 @@ static int set_named(occ_txn *txn, const char *name, const char *value)
     return OCC_OK;
   }
   if (strcmp(name, "challenge_anyway") == 0) {
-    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
-      return OCC_ERR_ARGUMENT;
-    }
-    txn->challenge_anyway = value[0] == 't';
-    return OCC_OK;
+    return set_flag(&txn->challenge_anyway, value);
+  }
+  if (strcmp(name, "certificate_verified") == 0 &&
+      !txn->begun) { /* too late once it was looked at */
+    return set_flag(&txn->certificate_verified, value);
   }
   return OCC_ERR_ARGUMENT;
 }

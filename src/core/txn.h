@@ -15,6 +15,7 @@
 #include "core/handle.h"
 #include "core/lib.h"
 #include "core/server.h"
+#include "jose/jws.h"
 #include "occ/occ.h"
 #include "wire/form.h"
 #include "wire/header.h"
@@ -125,6 +126,15 @@ typedef struct occ_proof {
   uint8_t once[OCC__SHA256_LEN];
 } occ_proof;
 
+/* The assertion by which a client authenticates (authenticate.c); in the arena. */
+typedef struct occ_assertion {
+  occ_jws jws;     /* without header and claims; its input lies in the form */
+  const char *jti; /* in the arena, as jws.kid is */
+  occ_time issued; /* earliest moment at which it can have been used */
+  occ_time expires;
+  uint8_t once[OCC__SHA256_LEN]; /* once it is verified */
+} occ_assertion;
+
 typedef struct occ_response {
   int http_status; /* 0 on GRANT */
   occ_buf body;
@@ -156,7 +166,8 @@ struct occ_txn {
   int client_set;        /* the host said who the client is */
   const char *client_id; /* set, or claimed by the form */
   const char *client_method, *client_key;
-  int authenticated; /* by the host, with a method other than "none" */
+  int authenticated;        /* by the host or by authenticate.c, with a method other than "none" */
+  occ_assertion *assertion; /* NULL: none that is ours to verify */
   json_t *metadata;
   json_t *client_facts; /* CLIENT's answer, less the metadata */
   int capable;          /* insufficient_client_authorization_supported: true */
@@ -164,6 +175,8 @@ struct occ_txn {
   char sender[OCC__SENDERS][OCC__THUMBPRINT_LEN + 1];
   uint8_t certificate[OCC__SHA256_LEN];
   int has_certificate;
+  occ_span certificate_der;
+  int certificate_verified; /* its chain, by the host's word */
   const char *reference;
   int64_t expiry_ms; /* occ_txn_set("expiry"); 0: the requirement's */
   int challenge_status, challenge_anyway;
@@ -264,6 +277,14 @@ const char *const *occ__session_carriers(occ_txn *txn, const occ_session *sessio
                                          const occ_requirement *pending);
 /* Evidence on a request without a live session: not looked at, with an event (O-14). */
 void occ__session_note_ignored(occ_txn *txn);
+
+/* authenticate.c: a client of which the host has not said who it is. Each is OCC__GO at once where the host has. */
+/* Before the client's metadata: credentials that cannot be, an assertion read and all but its signature judged. */
+occ_step occ__authenticate_begin(occ_txn *txn);
+/* After: by the method that is registered. OCC__GO, OCC__ASKED (KEYS), OCC__REFUSE, OCC__FAULT. */
+occ_step occ__authenticate_client(occ_txn *txn);
+/* KEYS was answered. */
+occ_step occ__authenticate_keys(occ_txn *txn);
 
 /* sender.c */
 /* After a stale session: its handle is no nonce, and the nonce rule that SENDER may have left to

@@ -3,7 +3,8 @@
  * A whole token request. The input chooses everything: which allocation fails, how the request is filled in, what each
  * question is answered, how time moves, and the text of body and headers. Layout: byte 0 the failing allocation (255: none),
  * byte 1 flags, bytes 2 to 17 one answer each; then the body up to a line feed, then header lines `Name: value`. In the text
- * the octet 1 stands for the handle of a waiting challenge, 2 for a good DPoP proof, 3 for a good assertion.
+ * the octet 1 stands for the handle of a waiting challenge, 2 for a good DPoP proof, 3 for a good assertion, 4 for one by
+ * which the client authenticates.
  *
  * Broken invariants abort: a grant that nobody decided, a status that does not fit the outcome, a run without end, memory
  * that outlives its txn. */
@@ -29,14 +30,18 @@ enum {
   JSON_DOOR = 8,
   CHECKED = 16,
   AS_PARAMS = 32,
-  CHALLENGE_FIRST = 64
+  CHALLENGE_FIRST = 64,
+  AUTHENTICATE =
+      128 /* the metadata name a method: an assertion, or with CERTIFICATE a self-signed one */
 };
 
 static fail_mem memory;
 static occ_lib *lib;
 static occ_keyring *ring;
 static occ_server *servers[2];
-static char handle[OCC__MAX_HANDLE + 1], *proof, *assertion;
+static char handle[OCC__MAX_HANDLE + 1], *proof, *assertion, *client_assertion;
+static uint8_t *certificate;
+static size_t certificate_len;
 
 static void must(int truth)
 {
@@ -58,6 +63,14 @@ static const char config_json[] =
     "\"https://"
     "other.example\"]},\"fresh\":{\"type\":\"dpop_proof\"},\"asked\":{\"type\":\"declared\"}}}";
 static const char metadata[] = "{\"insufficient_client_authorization_supported\":true}";
+static const char by_assertion[] = "{\"insufficient_client_authorization_supported\":true,"
+                                   "\"token_endpoint_auth_method\":\"private_key_jwt\","
+                                   "\"jwks\":{\"keys\":[" TEST_CLIENT_B_PUBLIC "]}}";
+static const char by_certificate[] =
+    "{\"token_endpoint_auth_method\":\"self_signed_tls_client_auth\","
+    "\"tls_client_certificate_bound_access_tokens\":true,"
+    "\"jwks\":{\"keys\":[{" TEST_CLIENT_B_MEMBERS ",\"x5c\":[\"MAA=\"]}," TEST_CLIENT_A_PUBLIC
+    "]}}";
 static const char *const requirement[] = { "attested", "fresh", "asked", "none" };
 
 static occ_server *make_server(int check)
@@ -112,6 +125,19 @@ static void make_waiting(void)
       test_dpop(TEST_CLIENT_A_PRIVATE, "POST", "https://as.example/token", T0 / 1000, "b", NULL);
 }
 
+static void make_credentials(void)
+{
+  static const char *const subject[] = { "CN", "agent-7", NULL };
+  char claims[512];
+
+  snprintf(claims, sizeof(claims),
+           "{\"iss\":\"agent-7\",\"sub\":\"agent-7\",\"aud\":\"https://as.example\","
+           "\"iat\":%lld,\"exp\":%lld,\"jti\":\"c\"}",
+           (long long)(T0 / 1000), (long long)(T0 / 1000 + 300));
+  client_assertion = test_jws(TEST_CLIENT_B_PRIVATE, "{\"alg\":\"ES256\",\"typ\":\"JWT\"}", claims);
+  certificate = test_certificate(&certificate_len, TEST_CLIENT_A_PRIVATE, subject, "DNS:a.example");
+}
+
 static void set_up(void)
 {
   if (lib != NULL) {
@@ -124,6 +150,7 @@ static void set_up(void)
   servers[0] = make_server(0);
   servers[1] = make_server(1);
   make_waiting();
+  make_credentials();
 }
 
 /* The text with its placeholders replaced. */
@@ -135,6 +162,7 @@ static size_t expand(char *out, const uint8_t *text, size_t len)
     const char *piece = text[i] == 1   ? handle
                         : text[i] == 2 ? proof
                         : text[i] == 3 ? assertion
+                        : text[i] == 4 ? client_assertion
                                        : NULL;
     const size_t piece_len = piece == NULL ? 1 : strlen(piece);
     if (n + piece_len > MAX_TEXT) {
@@ -189,9 +217,11 @@ static int answer(occ_txn *txn, uint8_t choice)
                                       "1",
                                       "{",
                                       metadata,
-                                      "{\"metadata\":{}}",
+                                      "{\"metadata\":{\"token_endpoint_auth_method\":"
+                                      "\"private_key_jwt\"}}",
                                       "{\"not_after\":1800000100000}",
-                                      "{\"keys\":[" TEST_ISSUER_PUBLIC "]}" };
+                                      "{\"keys\":[" TEST_ISSUER_PUBLIC
+                                      ",{\"kid\":\"k\"," TEST_CLIENT_B_MEMBERS "}]}" };
   const occ_question *q = occ_txn_question(txn);
   const char *text = data[choice >> 2 & 7];
   const occ_ask kind = q->kind;
@@ -239,6 +269,27 @@ static void drive(occ_txn *txn, const uint8_t *choices)
   (void)occ_txn_log(txn, NULL);
 }
 
+static void fill_client(occ_txn *txn, uint8_t flags)
+{
+  const int authenticate = (flags & AUTHENTICATE) != 0;
+  const char *known = !authenticate                ? metadata
+                      : (flags & CERTIFICATE) != 0 ? by_certificate
+                                                   : by_assertion;
+
+  if ((flags & SET_CLIENT) != 0) {
+    (void)occ_txn_set_client(txn, "agent-7", "client_secret_basic", NULL);
+  }
+  if ((flags & SET_METADATA) != 0) {
+    (void)occ_txn_set_metadata(txn, known, strlen(known));
+  }
+  if ((flags & CERTIFICATE) != 0 && authenticate) {
+    (void)occ_txn_set_certificate(txn, certificate, certificate_len);
+    (void)occ_txn_set(txn, "certificate_verified", "true");
+  } else if ((flags & CERTIFICATE) != 0) {
+    (void)occ_txn_set_certificate(txn, "\x30\x01\x00", 3);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   const uint8_t *text, *end;
@@ -266,15 +317,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (end != NULL) {
       fill_headers(txn, end + 1, left - body_len - 1);
     }
-    if ((flags & SET_CLIENT) != 0) {
-      (void)occ_txn_set_client(txn, "agent-7", "client_secret_basic", NULL);
-    }
-    if ((flags & SET_METADATA) != 0) {
-      (void)occ_txn_set_metadata(txn, metadata, strlen(metadata));
-    }
-    if ((flags & CERTIFICATE) != 0) {
-      (void)occ_txn_set_certificate(txn, "\x30\x01\x00", 3);
-    }
+    fill_client(txn, flags);
     drive(txn, data + 2);
   }
   occ_txn_free(txn);

@@ -24,7 +24,8 @@
 
 /* ---- The requests ------------------------------------------------------------------------------------------------ */
 
-enum client { NO_CLIENT, SET_WITH_METADATA, SET_WITHOUT_METADATA, CLAIMED };
+enum client { NO_CLIENT, SET_WITH_METADATA, SET_WITHOUT_METADATA, CLAIMED, ASSERTED };
+#define CLIENTS 5
 enum handle { NO_HANDLE, FORGED, LIVE, CHANGED };
 enum evidence { DECLARED, SIGNED, LEDGER };
 
@@ -40,7 +41,7 @@ typedef struct scenario {
 typedef struct model {
   occ_ask open;        /* OCC_ASK_NONE: ended */
   occ_outcome outcome; /* when ended */
-  int opened, live, capable, has_key, accepted, reserved, settled;
+  int opened, live, capable, authenticated, has_key, accepted, reserved, settled;
 } model;
 
 typedef enum input {
@@ -82,9 +83,7 @@ static model closes(model m, occ_outcome outcome)
 
 static model challenges(const scenario *s, model m)
 {
-  const int authenticated = s->client == SET_WITH_METADATA || s->client == SET_WITHOUT_METADATA;
-
-  if (!m.capable || (!authenticated && !s->proof)) {
+  if (!m.capable || (!m.authenticated && !s->proof)) {
     return closes(m, OCC_REFUSE);
   }
   return s->stored ? asks(m, OCC_ASK_KEEP) : closes(m, OCC_CHALLENGE);
@@ -110,7 +109,7 @@ static model after_once(const scenario *s, model m)
 static model before_once(const scenario *s, model m)
 {
   m.live = m.opened && s->handle == LIVE;
-  return s->proof || m.live ? asks(m, OCC_ASK_ONCE) : after_once(s, m);
+  return s->proof || s->client == ASSERTED || m.live ? asks(m, OCC_ASK_ONCE) : after_once(s, m);
 }
 
 static model after_check(const scenario *s, model m)
@@ -128,8 +127,9 @@ static model after_client(const scenario *s, model m)
 static model after_handle(const scenario *s, model m)
 {
   m.capable = s->client == SET_WITH_METADATA;
-  return s->client == SET_WITHOUT_METADATA || s->client == CLAIMED ? asks(m, OCC_ASK_CLIENT)
-                                                                   : after_client(s, m);
+  m.authenticated = s->client == SET_WITH_METADATA || s->client == SET_WITHOUT_METADATA;
+  return s->client == NO_CLIENT || s->client == SET_WITH_METADATA ? after_client(s, m)
+                                                                  : asks(m, OCC_ASK_CLIENT);
 }
 
 static model model_start(const scenario *s)
@@ -140,15 +140,16 @@ static model model_start(const scenario *s)
   return s->stored && s->handle != NO_HANDLE ? asks(m, OCC_ASK_RECALL) : after_handle(s, m);
 }
 
-/* Which keys ONCE has: proof, session, evidence. */
+/* Which keys ONCE has: proof, the client's assertion, session, evidence. */
 static size_t once_keys(const scenario *s, const model *m)
 {
-  return (s->proof ? 1u : 0u) + (m->live ? 1u : 0u) + (m->live && s->evidence == SIGNED ? 1u : 0u);
+  return (s->proof ? 1u : 0u) + (s->client == ASSERTED ? 1u : 0u) + (m->live ? 1u : 0u) +
+         (m->live && s->evidence == SIGNED ? 1u : 0u);
 }
 
 static model once_no(const scenario *s, model m, size_t place)
 {
-  const size_t session = s->proof ? 1 : 0;
+  const size_t session = (s->proof ? 1u : 0u) + (s->client == ASSERTED ? 1u : 0u);
 
   if (m.live && place == session) {
     m.live = 0;
@@ -202,8 +203,11 @@ static model model_step(const scenario *s, model m, input in)
     return in == IN_RETRY ? ended(m, OCC_FAILED) : after_handle(s, m);
   case OCC_ASK_CLIENT:
     m.capable = in == IN_YES;
-    if (in == IN_NO && s->client == CLAIMED) {
+    if (in == IN_NO && (s->client == CLAIMED || s->client == ASSERTED)) {
       return closes(m, OCC_REFUSE);
+    }
+    if (in == IN_YES && s->client == ASSERTED) { /* its own keys, to authenticate it with */
+      return asks(m, OCC_ASK_KEYS);
     }
     return in == IN_RETRY ? ended(m, OCC_FAILED) : after_client(s, m);
   case OCC_ASK_CHECK:
@@ -211,6 +215,12 @@ static model model_step(const scenario *s, model m, input in)
            : in == IN_RETRY ? ended(m, OCC_FAILED)
                             : closes(m, OCC_REFUSE);
   case OCC_ASK_KEYS:
+    if (s->client == ASSERTED && !m.authenticated) {
+      m.authenticated = in == IN_YES;
+      return in == IN_YES     ? after_client(s, m)
+             : in == IN_RETRY ? ended(m, OCC_FAILED)
+                              : closes(m, OCC_REFUSE);
+    }
     m.has_key = in == IN_YES;
     return in == IN_RETRY ? ended(m, OCC_FAILED) : before_once(s, m);
   case OCC_ASK_ONCE:
@@ -221,7 +231,7 @@ static model model_step(const scenario *s, model m, input in)
       return ended(m, OCC_FAILED);
     }
     if (in == IN_RETRY || in == IN_RETRY_YOUNG) { /* a fresh nonce helps where the proof had none */
-      return s->proof ? closes(m, OCC_REFUSE) : ended(m, OCC_FAILED);
+      return s->proof && s->client != ASSERTED ? closes(m, OCC_REFUSE) : ended(m, OCC_FAILED);
     }
     return once_no(s, m, in == IN_NO ? 0 : once_keys(s, &m) - 1);
   case OCC_ASK_VERIFY:
@@ -309,6 +319,7 @@ static occ_lib *lib;
 static occ_keyring *ring;
 static occ_server *servers[2][2]; /* [check][stored] */
 static char *proof_a, *proof_b;   /* of the first request and of the follow-up */
+static char *client_a, *client_b; /* assertions of the client for them */
 
 static occ_server *make_server(int check, int stored)
 {
@@ -326,6 +337,17 @@ static occ_server *make_server(int check, int stored)
   return server;
 }
 
+static char *client_assertion(const char *jti)
+{
+  char claims[512];
+
+  snprintf(claims, sizeof(claims),
+           "{\"iss\":\"agent-7\",\"sub\":\"agent-7\",\"aud\":\"https://as.example\","
+           "\"iat\":%lld,\"exp\":%lld,\"jti\":\"%s\"}",
+           (long long)(T0 / 1000), (long long)(T0 / 1000 + 300), jti);
+  return test_jws(TEST_CLIENT_B_PRIVATE, "{\"alg\":\"ES256\"}", claims);
+}
+
 static int set_up(void **state)
 {
   (void)state;
@@ -339,6 +361,8 @@ static int set_up(void **state)
   }
   proof_a = test_dpop(TEST_CLIENT_A_PRIVATE, "POST", TOKEN_URL, T0 / 1000, "a", NULL);
   proof_b = test_dpop(TEST_CLIENT_A_PRIVATE, "POST", TOKEN_URL, T0 / 1000, "b", NULL);
+  client_a = client_assertion("a");
+  client_b = client_assertion("b");
   return 0;
 }
 
@@ -347,6 +371,8 @@ static int tear_down(void **state)
   (void)state;
   free(proof_a);
   free(proof_b);
+  free(client_a);
+  free(client_b);
   for (int i = 0; i < 4; i++) {
     occ_server_free(servers[i / 2][i % 2]);
   }
@@ -365,6 +391,9 @@ typedef struct waiting { /* a challenge that was made before: its handle, and wh
 static const char metadata[] = "{\"insufficient_client_authorization_supported\":true}";
 static const char client_answer[] =
     "{\"metadata\":{\"insufficient_client_authorization_supported\":true}}";
+static const char asserted_answer[] =
+    "{\"metadata\":{\"insufficient_client_authorization_supported\":true,"
+    "\"token_endpoint_auth_method\":\"private_key_jwt\"}}";
 
 static const char *requirement_of(const scenario *s)
 {
@@ -380,6 +409,12 @@ static occ_txn *make_txn(const scenario *s, const waiting *w, int follow_up)
                    follow_up && s->handle == CHANGED ? "more" : "a",
                    s->client == CLAIMED ? "&client_id=agent-7" : "");
 
+  if (s->client == ASSERTED) {
+    n += snprintf(body + n, sizeof(body) - (size_t)n,
+                  "&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+                  "&client_assertion=%s",
+                  follow_up ? client_b : client_a);
+  }
   if (follow_up && s->handle != NO_HANDLE) {
     n += snprintf(body + n, sizeof(body) - (size_t)n, "&challenge_session=%s", w->handle);
     if (s->evidence == SIGNED) {
@@ -409,6 +444,7 @@ static occ_txn *make_txn(const scenario *s, const waiting *w, int follow_up)
 static void answer(occ_txn *txn, const scenario *s, const waiting *w, input in)
 {
   static const char keys[] = "{\"keys\":[" TEST_ISSUER_PUBLIC "]}";
+  static const char own_keys[] = "{\"keys\":[" TEST_CLIENT_B_PUBLIC "]}";
   const occ_question *q = occ_txn_question(txn);
   const char *data = NULL;
   size_t len;
@@ -429,9 +465,9 @@ static void answer(occ_txn *txn, const scenario *s, const waiting *w, input in)
     return;
   }
   if (in == IN_YES && q->kind == OCC_ASK_CLIENT) {
-    data = client_answer;
+    data = s->client == ASSERTED ? asserted_answer : client_answer;
   } else if (in == IN_YES && q->kind == OCC_ASK_KEYS) {
-    data = keys;
+    data = strcmp(q->issuer, "agent-7") == 0 ? own_keys : keys;
   } else if (in == IN_GARBAGE && q->kind == OCC_ASK_ONCE) {
     data = "9";
     in = IN_NO;
@@ -576,7 +612,8 @@ static uint32_t pair_of(const occ_txn *txn, const model *m)
          (uint32_t)txn->reserved << 6 | (uint32_t)txn->capable << 7 | (uint32_t)m->open << 8 |
          (uint32_t)m->outcome << 13 | (uint32_t)m->live << 16 | (uint32_t)m->capable << 17 |
          (uint32_t)m->has_key << 18 | (uint32_t)m->accepted << 19 | (uint32_t)m->reserved << 20 |
-         (uint32_t)m->settled << 21 | (uint32_t)m->opened << 22;
+         (uint32_t)m->settled << 21 | (uint32_t)m->opened << 22 | (uint32_t)m->authenticated << 23 |
+         (uint32_t)txn->authenticated << 24;
 }
 
 static void explore(const scenario *s, const waiting *w)
@@ -632,13 +669,14 @@ static void run_scenario(const scenario *s)
 
 static void explore_all(enum evidence evidence)
 {
-  for (int bits = 0; bits < 4 * 4 * 8; bits++) {
+  for (int i = 0; i < CLIENTS * 4 * 8; i++) {
+    const int bits = i / CLIENTS;
     const scenario s = {
-      .client = (enum client)(bits & 3),
-      .handle = (enum handle)(bits >> 2 & 3),
-      .proof = bits >> 4 & 1,
-      .check = bits >> 5 & 1,
-      .stored = bits >> 6 & 1,
+      .client = (enum client)(i % CLIENTS),
+      .handle = (enum handle)(bits & 3),
+      .proof = bits >> 2 & 1,
+      .check = bits >> 3 & 1,
+      .stored = bits >> 4 & 1,
       .evidence = evidence,
     };
     /* An assertion needs a client to be about. */

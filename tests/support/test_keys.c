@@ -12,6 +12,8 @@
 #include <openssl/param_build.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,4 +355,59 @@ char *test_dpop(const char *jwk_private, const char *htm, const char *htu, int64
   free(claims);
   json_decref(jwk);
   return proof;
+}
+
+char *test_b64_plain(const void *octets, size_t len)
+{
+  char *text = room((len + 2) / 3 * 4 + 1);
+
+  (void)EVP_EncodeBlock((unsigned char *)text, octets, (int)len);
+  return text;
+}
+
+static void add_names(X509 *made, const char *names)
+{
+  X509V3_CTX context;
+  X509_EXTENSION *extension;
+
+  X509V3_set_ctx(&context, made, made, NULL, NULL, 0);
+  X509V3_set_ctx_nodb(&context);
+  extension = X509V3_EXT_nconf_nid(NULL, &context, NID_subject_alt_name, names);
+  need(extension != NULL && X509_add_ext(made, extension, -1) == 1, "alternative names");
+  X509_EXTENSION_free(extension);
+}
+
+uint8_t *test_certificate(size_t *len, const char *jwk_private, const char *const *subject,
+                          const char *names)
+{
+  EVP_PKEY *key = pair_of(jwk_private);
+  X509 *made = X509_new();
+  unsigned char *at;
+  uint8_t *der;
+  int octets;
+
+  need(made != NULL && X509_set_version(made, 2) == 1 &&
+           ASN1_INTEGER_set(X509_get_serialNumber(made), 7) == 1 &&
+           ASN1_TIME_set_string(X509_getm_notBefore(made), "20200101000000Z") == 1 &&
+           ASN1_TIME_set_string(X509_getm_notAfter(made), "20991231235959Z") == 1 &&
+           X509_set_pubkey(made, key) == 1,
+       "certificate");
+  for (; subject[0] != NULL; subject += 2) {
+    need(X509_NAME_add_entry_by_txt(X509_get_subject_name(made), subject[0], MBSTRING_UTF8,
+                                    (const unsigned char *)subject[1], -1, -1, 0) == 1,
+         subject[0]);
+  }
+  need(X509_set_issuer_name(made, X509_get_subject_name(made)) == 1, "issuer");
+  if (names != NULL) {
+    add_names(made, names);
+  }
+  need(X509_sign(made, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) > 0, "signature");
+  octets = i2d_X509(made, NULL);
+  need(octets > 0, "DER");
+  der = at = room((size_t)octets);
+  need(i2d_X509(made, &at) == octets, "DER");
+  *len = (size_t)octets;
+  X509_free(made);
+  EVP_PKEY_free(key);
+  return der;
 }

@@ -116,5 +116,11 @@ char *test_jws(const char *jwk_private, const char *header_json, const char *cla
 /* A DPoP proof. The texts go in as they are, without escapes; nonce: NULL for none. */
 char *test_dpop(const char *jwk_private, const char *htm, const char *htu, int64_t iat,
                 const char *jti, const char *nonce);
+/* A certificate in DER, signed by its own key. subject: pairs of field and UTF-8 value, from the first to the last RDN,
+ * NULL behind them. names: alternative names in the notation of openssl's configuration ("DNS:a,IP:192.0.2.1"), or NULL. */
+uint8_t *test_certificate(size_t *len, const char *jwk_private, const char *const *subject,
+                          const char *names);
+/* base64 with padding, as in x5c. */
+char *test_b64_plain(const void *octets, size_t len);
 
 #endif

@@ -435,12 +435,15 @@ static void evaluate(script_text *out, script_vars *vars, const script_text *inn
   if (value != NULL && blank == NULL) {
     text_add(out, value->at, value->len);
   } else if (strcmp(verb, "dpop") == 0 || strcmp(verb, "jwt") == 0) {
-    token_make(out, vars, verb[0] == 'd', rest, len);
+    token_make(out, vars, verb[0] == 'd' ? TOKEN_DPOP : TOKEN_JWT, rest, len);
+  } else if (strcmp(verb, "assert") == 0) {
+    token_make(out, vars, TOKEN_CLIENT, rest, len);
   } else if (strcmp(verb, "iat") == 0) {
     put_integer(out, token_seconds(vars, len == 0 ? "0" : rest));
   } else if (strcmp(verb, "ms") == 0) {
     put_integer(out, vars->now + strtoll(len == 0 ? "0" : rest, NULL, 10));
-  } else if (!token_key_text(out, vars, verb, rest) && !apply(out, vars, verb, rest, len)) {
+  } else if (!token_key_text(out, vars, verb, rest) && !token_certificate(out, vars, verb, rest) &&
+             !apply(out, vars, verb, rest, len)) {
     fprintf(stderr, "${%s}\n", verb);
     script_die(vars->file, vars->line, "no such variable or expression");
   }

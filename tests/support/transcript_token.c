@@ -6,6 +6,7 @@
 #include "transcript_token.h"
 
 #include <jansson.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ static script_text dump(json_t *object)
   return out;
 }
 
-static script_text header_of(const recipe *r, int is_dpop, size_t key)
+static script_text header_of(const recipe *r, token_kind kind, size_t key)
 {
   const script_text *literal = setting_of(r, "header");
   json_t *object;
@@ -169,9 +170,11 @@ static script_text header_of(const recipe *r, int is_dpop, size_t key)
   }
   object = json_object();
   json_object_set_new(object, "typ",
-                      json_string(is_dpop ? "dpop+jwt" : "client-challenge-assertion+jwt"));
+                      json_string(kind == TOKEN_DPOP     ? "dpop+jwt"
+                                  : kind == TOKEN_CLIENT ? "client-authentication+jwt"
+                                                         : "client-challenge-assertion+jwt"));
   json_object_set_new(object, "alg", json_string(keys[key].alg));
-  if (is_dpop) {
+  if (kind == TOKEN_DPOP) {
     json_object_set_new(object, "jwk", json_loads(keys[key].public, 0, NULL));
   }
   override(object, r, "header.");
@@ -192,7 +195,7 @@ static void put_var(json_t *object, const char *name, const script_vars *vars, c
   }
 }
 
-static script_text claims_of(const recipe *r, int is_dpop)
+static script_text claims_of(const recipe *r, token_kind kind)
 {
   const script_vars *vars = r->vars;
   const script_text *literal = setting_of(r, "claims"), *nonce = setting_of(r, "nonce");
@@ -207,16 +210,16 @@ static script_text claims_of(const recipe *r, int is_dpop)
   json_object_set_new(object, "jti", json_string(setting_text(r, "jti", "jti-0")));
   json_object_set_new(object, "iat",
                       json_integer(token_seconds(vars, setting_text(r, "iat", "+0"))));
-  if (is_dpop) {
+  if (kind == TOKEN_DPOP) {
     json_object_set_new(object, "htm", json_string("POST"));
     put_var(object, "htu", vars, "htu");
   } else {
     json_object_set_new(object, "exp",
                         json_integer(token_seconds(vars, setting_text(r, "exp", "+60"))));
-    put_var(object, "iss", vars, "iss");
+    put_var(object, "iss", vars, kind == TOKEN_CLIENT ? "sub" : "iss");
     put_var(object, "sub", vars, "sub");
     put_var(object, "aud", vars, "issuer");
-    if (nonce == NULL) {
+    if (nonce == NULL && kind == TOKEN_JWT) {
       put_var(object, "nonce", vars, "session");
     }
   }
@@ -338,19 +341,20 @@ static char *sign(const script_vars *vars, const script_text *header, const scri
   return token;
 }
 
-void token_make(script_text *out, script_vars *vars, int is_dpop, const char *words, size_t len)
+void token_make(script_text *out, script_vars *vars, token_kind kind, const char *words, size_t len)
 {
+  static const char *const usual[] = { "issuer", "client_a", "client_b" };
   recipe r = { .vars = vars };
   script_text header, claims, name = { 0 };
   const char *how;
   size_t key, signer, slot;
 
   read_settings(&r, words, len);
-  key = key_of(vars, setting_text(&r, "key", is_dpop ? "client_a" : "issuer"));
+  key = key_of(vars, setting_text(&r, "key", usual[kind]));
   signer = key_of(vars, setting_text(&r, "sign", keys[key].name));
   how = setting_text(&r, "sig", "");
-  header = header_of(&r, is_dpop, key);
-  claims = claims_of(&r, is_dpop);
+  header = header_of(&r, kind, key);
+  claims = claims_of(&r, kind);
   text_set(&name, keys[signer].name);
   text_add(&name, " ", 1);
   text_add(&name, how, strlen(how));
@@ -394,4 +398,54 @@ int token_key_text(script_text *out, const script_vars *vars, const char *verb, 
     }
   }
   return 0;
+}
+
+/* ---- Certificates ---- */
+
+/* Made once a run of the program, for no two are alike. Their keys: those of the same name. */
+static struct {
+  const char *name, *key, *names;
+  uint8_t *der;
+  size_t len;
+} certificates[] = {
+  { "client_a", TEST_CLIENT_A_PRIVATE, "DNS:agent-7.example,URI:https://agent.example/7", NULL, 0 },
+  { "client_b", TEST_CLIENT_B_PRIVATE, "DNS:agent-8.example", NULL, 0 },
+};
+
+static size_t certificate_of(const script_vars *vars, const char *name)
+{
+  const char *const subject[] = { "O", "Example, Inc.", "CN", name, NULL };
+
+  for (size_t i = 0; i < sizeof(certificates) / sizeof(certificates[0]); i++) {
+    if (strcmp(certificates[i].name, name) == 0) {
+      if (certificates[i].der == NULL) {
+        certificates[i].der = test_certificate(&certificates[i].len, certificates[i].key, subject,
+                                               certificates[i].names);
+      }
+      return i;
+    }
+  }
+  script_die(vars->file, vars->line, "no such certificate");
+}
+
+int token_certificate(script_text *out, const script_vars *vars, const char *verb, const char *name)
+{
+  uint8_t digest[SHA256_DIGEST_LENGTH];
+  char *coded;
+  size_t i;
+
+  if (strcmp(verb, "cert") != 0 && strcmp(verb, "x5c") != 0 && strcmp(verb, "x5t") != 0) {
+    return 0;
+  }
+  i = certificate_of(vars, name);
+  if (strcmp(verb, "cert") == 0) {
+    text_add(out, certificates[i].der, certificates[i].len);
+    return 1;
+  }
+  SHA256(certificates[i].der, certificates[i].len, digest);
+  coded = verb[2] == 't' ? test_b64(digest, sizeof(digest))
+                         : test_b64_plain(certificates[i].der, certificates[i].len);
+  text_add(out, coded, strlen(coded));
+  free(coded);
+  return 1;
 }

@@ -289,12 +289,15 @@ static void add_pair(play *p, host_pair *list, size_t *count, size_t max, const 
   (*count)++;
 }
 
-/* A DER SEQUENCE around the text: what certificates begin with. */
-static void set_certificate(play *p, const char *words)
+/* A certificate as it is, or a DER SEQUENCE around a text: what certificates begin with. */
+static void set_certificate(play *p, const char *words, size_t len)
 {
-  const size_t len = strlen(words);
   const uint8_t head[2] = { 0x30, (uint8_t)len };
 
+  if (len > 2 && words[0] == 0x30 && (uint8_t)words[1] >= 0x80) {
+    text_add(&p->request.certificate, words, len);
+    return;
+  }
   text_add(&p->request.certificate, head, 2);
   text_add(&p->request.certificate, words, len);
 }
@@ -398,7 +401,7 @@ static int request_line(play *p, const char *word, char *rest, size_t len)
   } else if (strcmp(word, "metadata") == 0) {
     replace(&r->metadata, strcmp(rest, "-") == 0 ? NULL : rest);
   } else if (strcmp(word, "certificate") == 0) {
-    set_certificate(p, rest);
+    set_certificate(p, rest, len);
   } else if (strcmp(word, "memo") == 0) {
     r->has_memo = 1;
     text_add(&r->memo, rest, len);

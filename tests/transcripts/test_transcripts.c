@@ -27,7 +27,7 @@
  *   header NAME: VALUE      one line
  *   client ID METHOD        the host has authenticated the client; "client -": it says nothing
  *   metadata JSON           "metadata -": CLIENT is asked
- *   certificate TEXT        of the TLS connection: a DER sequence with this text in it
+ *   certificate TEXT        of the TLS connection: a DER sequence with this text in it, or ${cert NAME}
  *   sender KIND THUMBPRINT  dpop, mtls, attested: the host has verified the proof
  *   set NAME VALUE          occ_txn_set()
  *   decide, check, keys-for, verify, who, once, keep, recall HOW
@@ -58,7 +58,9 @@
  * ${dpop ..} and ${jwt ..}, a proof and an assertion with key=KEY sign=KEY jti= iat=+S exp=+S nonce= and
  * header.NAME=JSON, claim.NAME=JSON (- takes it away), or the whole as header='..' claims='..', and sig=der, flip, swap,
  * r0, s0, rn, sn, zero, huge or so many octets. They take htu, iss, sub, issuer from the variables of that name, and an
- * assertion's nonce is ${session} unless told otherwise.
+ * assertion's nonce is ${session} unless told otherwise. ${assert ..} is the assertion by which a client authenticates,
+ * with the key client_b and iss = sub. ${cert NAME}, ${x5c NAME}, ${x5t NAME}: a certificate of client_a or client_b, the
+ * same as base64 in a JWK, its thumbprint.
  *
  * Always checked: the form of every answer (RFC 6749 section 5.2), that sessions never repeat, that no secret (client
  * secrets, tokens, evidence, handles, nonces) stands in an event, a reason or an error body, and that nothing is left

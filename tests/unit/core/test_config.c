@@ -165,6 +165,9 @@ static void test_config__refuses_null(void **state)
 #define DPOP_TEXT   "dpop: must be verify or host"
 #define NONCE_TEXT  "dpop_nonce: must be off, accept or require"
 #define UNKN_TEXT   "dpop_nonce_unknown: must be ignore or refuse"
+#define CALG_TEXT   "client_assertion_algs: must be an array of asymmetric algorithms, such as ES256"
+#define CAUD_TEXT   "client_assertion_audience: must be issuer or endpoint"
+#define CTYP_TEXT   "client_assertion_typ: must be any or required"
 #define ALGS_TEXT   "dpop_algs: must be an array of asymmetric algorithms, such as ES256"
 #define MODE_TEXT   "session_mode: must be sealed or stored"
 #define STORE_TEXT  "store_id: must be 16 octets as base64url"
@@ -218,6 +221,19 @@ static void test_config_set__options(void **state)
     { "unknown nonce ignore", "dpop_nonce_unknown", "ignore", NULL },
     { "unknown nonce refuse", "dpop_nonce_unknown", "refuse", NULL },
     { "unknown nonce accept", "dpop_nonce_unknown", "accept", UNKN_TEXT },
+    { "assertion algs one", "client_assertion_algs", "[\"RS256\"]", NULL },
+    { "assertion algs none", "client_assertion_algs", "[]", CALG_TEXT },
+    { "assertion algs \"none\"", "client_assertion_algs", "[\"none\"]", CALG_TEXT },
+    { "assertion algs symmetric", "client_assertion_algs", "[\"ES256\",\"HS256\"]", CALG_TEXT },
+    { "assertion algs a text", "client_assertion_algs", "\"ES256\"", CALG_TEXT },
+    { "assertion audience issuer", "client_assertion_audience", "issuer", NULL },
+    { "assertion audience endpoint", "client_assertion_audience", "endpoint", NULL },
+    { "assertion audience a URL", "client_assertion_audience", "https://as.example/token",
+      CAUD_TEXT },
+    { "assertion audience empty", "client_assertion_audience", "", CAUD_TEXT },
+    { "assertion typ any", "client_assertion_typ", "any", NULL },
+    { "assertion typ required", "client_assertion_typ", "required", NULL },
+    { "assertion typ true", "client_assertion_typ", "true", CTYP_TEXT },
     { "algs one", "dpop_algs", "[\"ES256\"]", NULL },
     { "algs all", "dpop_algs", "[\"ES256\",\"Ed25519\",\"EdDSA\"]", NULL },
     { "algs of RSA and larger curves", "dpop_algs",

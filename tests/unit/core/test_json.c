@@ -118,6 +118,9 @@ static void test_txn_set_json__refuses(void **state)
     ARGUMENT("certificate: no DER", "{\"certificate\":\"AAAA\"}"),
     ARGUMENT("certificate: PEM", "{\"certificate\":\"-----BEGIN CERTIFICATE-----\"}"),
     ARGUMENT("certificate: empty", "{\"certificate\":\"\"}"),
+    ARGUMENT("certificate_verified: a text", "{\"certificate_verified\":\"true\"}"),
+    ARGUMENT("certificate_verified: a number", "{\"certificate_verified\":1}"),
+    ARGUMENT("certificate_verified: null", "{\"certificate_verified\":null}"),
     ARGUMENT("metadata: a text", "{\"metadata\":\"{}\"}"),
     ARGUMENT("metadata: an array", "{\"metadata\":[]}"),
     ARGUMENT("reference: a number", "{\"reference\":1}"),
@@ -148,6 +151,7 @@ static void test_txn_set_json__takes_all(void **state)
       "[\"resource\",\"2\"]],\"headers\":[[\"x-ev\",\"h\"],[\"Accept\",\"*/*\"]],"
       "\"client\":{\"id\":\"c\",\"method\":\"private_key_jwt\",\"key\":\"k\"},"
       "\"sender\":{\"attested\":\"" THUMB "\"},\"certificate\":\"MAA=\","
+      "\"certificate_verified\":true,"
       "\"metadata\":{\"m\":1},\"reference\":\"r-1\"}";
   x_host *x = *state;
   occ_txn *txn = blank(x);
@@ -164,6 +168,7 @@ static void test_txn_set_json__takes_all(void **state)
   assert_string_equal(occ_txn_sender(txn, OCC_SENDER_MTLS),
                       "5PYNCqbX89O2pklLHIYbmfZJxvnsUauvIBsg8pcyfJU");
   assert_string_equal(occ_txn_reference(txn), "r-1");
+  assert_int_equal(txn->certificate_verified, 1);
   occ_txn_free(txn);
 
   txn = blank(x); /* what the client did wrong is an outcome */

@@ -387,6 +387,9 @@ static void test_server_new__has_defaults(void **state)
   assert_int_equal(server->nonce_mode, OCC__NONCE_ACCEPT);
   assert_int_equal(server->nonce_unknown_refuse, 0);
   assert_int_equal(server->dpop_algs, OCC__ALGS_DEFAULT);
+  assert_int_equal(server->assertion_algs, OCC__ALGS_ASSERTION);
+  assert_int_equal(server->assertion_typ_required, 0);
+  assert_int_equal(server->assertion_endpoint, 0);
   assert_int_equal(server->check, 0);
   assert_int_equal(server->challenge_status, 403);
   assert_int_equal(server->nested_session, 0);
@@ -424,7 +427,9 @@ static void test_server_new__takes_every_option(void **state)
       serve(f, "{" STORE ",\"token_urls\":[\"HTTPS://AS.example:443/x/../token?a\","
                "\"https://mtls.as.example/token\"],\"par_urls\":[\"https://as.example\"],"
                "\"dpop_nonce\":\"require\",\"dpop_nonce_unknown\":\"refuse\","
-               "\"dpop_algs\":[\"ES256\",\"ES256\"],\"check\":true,\"challenge_status\":400,"
+               "\"dpop_algs\":[\"ES256\",\"ES256\"],\"client_assertion_algs\":[\"PS512\"],"
+               "\"client_assertion_audience\":\"endpoint\","
+               "\"client_assertion_typ\":\"required\",\"check\":true,\"challenge_status\":400,"
                "\"challenge_session_nested\":true,\"session_mode\":\"stored\","
                "\"session_format\":1,\"deadline\":60,\"digest_ignore\":[]}"),
       OCC_OK);
@@ -438,6 +443,9 @@ static void test_server_new__takes_every_option(void **state)
   assert_int_equal(server->nonce_mode, OCC__NONCE_REQUIRE);
   assert_int_equal(server->nonce_unknown_refuse, 1);
   assert_int_equal(server->dpop_algs, OCC__ALG_BIT(OCC__ALG_ES256));
+  assert_int_equal(server->assertion_algs, OCC__ALG_BIT(OCC__ALG_PS512));
+  assert_int_equal(server->assertion_typ_required, 1);
+  assert_int_equal(server->assertion_endpoint, 1);
   assert_int_equal(server->check, 1);
   assert_int_equal(server->challenge_status, 400);
   assert_int_equal(server->nested_session, 1);
@@ -458,6 +466,12 @@ static void test_server_new__tells_what_is_weakened(void **state)
       { NULL } },
     { "nonces off", "{" LEAST ",\"dpop_nonce\":\"off\"}", { "dpop_nonce" } },
     { "the host's DPoP", "{" STORE ",\"dpop\":\"host\"}", { "dpop" } },
+    { "assertions for endpoints",
+      "{" LEAST ",\"client_assertion_audience\":\"endpoint\"}",
+      { "client_assertion_audience" } },
+    { "assertions as by default",
+      "{" LEAST ",\"client_assertion_audience\":\"issuer\",\"client_assertion_typ\":\"any\"}",
+      { NULL } },
     { "stored sessions", "{" LEAST ",\"session_mode\":\"stored\"}", { "session_mode" } },
     { "less is ignored", "{" LEAST ",\"digest_ignore\":[\"client-request-id\"]}", { NULL } },
     { "more is ignored",
@@ -795,7 +809,7 @@ static int answer(occ_txn *txn, const occ_question *question, void *user_data)
   return OCC_OK;
 }
 
-#define USUAL (BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_ONCE))
+#define USUAL (BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_ONCE))
 #define C_TYPE                                                                                     \
   (BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_FETCH) | BIT(OCC_ASK_STATUS) | BIT(OCC_ASK_COVER) |             \
    BIT(OCC_ASK_VERIFY))
@@ -813,17 +827,18 @@ static void test_server_asks__what_will_reach_the_host(void **state)
       USUAL | BIT(OCC_ASK_KEEP) | BIT(OCC_ASK_RECALL) },
     { "stored, with a store", "{" LEAST ",\"session_mode\":\"stored\"}",
       BIT(OCC_ASK_ONCE) | BIT(OCC_ASK_KEEP) | BIT(OCC_ASK_RECALL) | LEDGER,
-      BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) },
+      BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_KEYS) },
     { "a built-in type", "{" LEAST ",\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}", 0,
-      USUAL | BIT(OCC_ASK_KEYS) },
+      USUAL },
     { "keys answered, which may fetch",
       "{" LEAST ",\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}", BIT(OCC_ASK_KEYS),
-      USUAL | BIT(OCC_ASK_FETCH) },
-    { "keys that nobody asks for", "{" LEAST "}", BIT(OCC_ASK_KEYS), USUAL },
+      (USUAL & ~BIT(OCC_ASK_KEYS)) | BIT(OCC_ASK_FETCH) },
+    { "keys of clients answered, which may fetch", "{" LEAST "}", BIT(OCC_ASK_KEYS),
+      (USUAL & ~BIT(OCC_ASK_KEYS)) | BIT(OCC_ASK_FETCH) },
     { "clients answered, which may fetch", "{" LEAST "}", BIT(OCC_ASK_CLIENT),
-      BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_FETCH) | BIT(OCC_ASK_ONCE) },
+      BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_FETCH) | BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_ONCE) },
     { "clients and fetches answered", "{" LEAST "}", BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_FETCH),
-      BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_ONCE) },
+      BIT(OCC_ASK_DECIDE) | BIT(OCC_ASK_KEYS) | BIT(OCC_ASK_ONCE) },
     { "a declared type, not used", "{" LEAST ",\"types\":{\"k\":{\"params\":[\"p\"]}}}", 0, USUAL },
     { "a declared type",
       "{" LEAST ",\"types\":{\"k\":{\"class\":\"provenance\",\"params\":[\"p\"]}},"

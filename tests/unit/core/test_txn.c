@@ -396,6 +396,7 @@ static void test_txn_set__while_decide_is_open(void **state)
   assert_int_equal(occ_txn_set(txn, "expiry", "9"), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_txn_set(txn, NULL, "9"), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_txn_set(txn, "expiry", NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_txn_set(txn, "certificate_verified", "true"), OCC_ERR_ARGUMENT);
   assert_int_equal(long_memo(txn), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_txn_set(txn, "expiry", "10"), OCC_OK);
   x->challenge = "r";
@@ -435,6 +436,11 @@ static void test_txn_set__values(void **state)
     { "anyway: TRUE", "challenge_anyway", "TRUE", OCC_ERR_ARGUMENT },
     { "anyway: t", "challenge_anyway", "t", OCC_ERR_ARGUMENT },
     { "anyway: empty", "challenge_anyway", "", OCC_ERR_ARGUMENT },
+    { "certificate verified", "certificate_verified", "true", OCC_OK },
+    { "certificate not verified", "certificate_verified", "false", OCC_OK },
+    { "certificate verified: 1", "certificate_verified", "1", OCC_ERR_ARGUMENT },
+    { "certificate verified: True", "certificate_verified", "True", OCC_ERR_ARGUMENT },
+    { "certificate verified: empty", "certificate_verified", "", OCC_ERR_ARGUMENT },
     { "reference", "reference", "ref-1 (a)", OCC_OK },
     { "reference taken back", "reference", "", OCC_OK },
     { "reference with a quote", "reference", "a\"b", OCC_ERR_ARGUMENT },
