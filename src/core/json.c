@@ -190,8 +190,8 @@ int occ_txn_set_json(occ_txn *txn, const char *json, size_t len)
     }
   }
   json_decref(object);
-  if (rc != OCC_OK && txn->input_rc == OCC_OK) {
-    txn->input_rc = rc; /* half a request must not run */
+  if (rc != OCC_OK && txn->input_rc >= 0) {
+    txn->input_rc = rc; /* half a request must not run, whatever its client did wrong besides */
   }
   return rc;
 }

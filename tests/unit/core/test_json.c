@@ -128,6 +128,8 @@ static void test_txn_set_json__refuses(void **state)
     ARGUMENT("reference: with a quote", "{\"reference\":\"a\\\"b\"}"),
     { "body and params", "{\"body\":\"a=1\",\"params\":[[\"b\",\"2\"]]}", OCC_ERR_STATE },
     { "params and body", "{\"params\":[[\"b\",\"2\"]],\"body\":\"a=1\"}", OCC_ERR_STATE },
+    { "unknown member, after a body with a repeat", "{\"body\":\"a=1&a=2\",\"boby\":\"\"}",
+      OCC_ERR_ARGUMENT },
   };
 #undef ARGUMENT
 #undef SYNTAX
