@@ -13,6 +13,7 @@
 #include "jose/jws.h"
 #include "occ/event.h"
 #include "occ/txn.h"
+#include "wire/header.h"
 #include "wire/json_in.h"
 
 #define JWT_FORMAT      "urn:ietf:params:oauth:token-type:jwt" /* RFC 8693 section 3 */
@@ -48,6 +49,9 @@ static int read_options(options *self, json_t *json)
     if (strcmp(key, "typ") == 0 && json_is_string(value) && json_string_length(value) > 0 &&
         json_string_length(value) <= OCC__MAX_ID) {
       memcpy(self->typ, json_string_value(value), json_string_length(value) + 1);
+      if (!occ__header_name_equal(self->typ, DEFAULT_TYP)) { /* as it is compared: without case */
+        occ__lib_tell_weakened(self->lib, "jwt_assertion.typ");
+      }
     } else if (strcmp(key, "algs") == 0) {
       self->algs = occ__issuers_algs(value);
       if (self->algs == 0) {

@@ -892,6 +892,69 @@ static void test_open__options_that_nobody_uses(void **state)
   }
 }
 
+typedef struct told {
+  size_t count;
+  char detail[4][64];
+} told;
+
+static void listen(const occ_event *event, void *user_data)
+{
+  told *to = user_data;
+
+  assert_string_equal(occ_event_name(event->id), "option_weakened");
+  assert_true(to->count < 4);
+  (void)snprintf(to->detail[to->count++], sizeof(to->detail[0]), "%s", event->detail);
+}
+
+static void test_open__tells_what_is_weakened(void **state)
+{
+  static const struct {
+    const char *why, *options, *first, *second; /* NULL: no event, no other */
+  } one[] = {
+    { "nothing", "{}", NULL, NULL },
+    { "not self-issued", "{\"self_issued\":false}", NULL, NULL },
+    { "self-issued", "{\"self_issued\":true}", "jwt_assertion.self_issued", NULL },
+    { "more algorithms", "{\"algs\":[\"ES384\"]}", NULL, NULL },
+    { "another typ", "{\"typ\":\"JWT\"}", "jwt_assertion.typ", NULL },
+    { "one that begins like it", "{\"typ\":\"client-challenge-assertion+jwt2\"}",
+      "jwt_assertion.typ", NULL },
+    { "the profile's", "{\"typ\":\"client-challenge-assertion+jwt\"}", NULL, NULL },
+    { "the profile's in other letters", "{\"typ\":\"Client-Challenge-Assertion+JWT\"}", NULL,
+      NULL },
+    { "both", "{\"self_issued\":true,\"typ\":\"JWT\"}", "jwt_assertion.self_issued",
+      "jwt_assertion.typ" },
+  };
+  x_host x = { 0 };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(one); i++) {
+    char json[512];
+    occ_config *config = NULL;
+    occ_server *server = NULL;
+    occ_lib *lib = NULL;
+    told to = { 0 };
+
+    print_message("  %s\n", one[i].why);
+    (void)snprintf(json, sizeof(json), "{" X_BASE "\"dpop_nonce\":\"accept\",\"jwt_assertion\":%s}",
+                   one[i].options);
+    assert_int_equal(occ_lib_new(&lib, NULL), OCC_OK);
+    assert_int_equal(occ_lib_on_event(lib, listen, &to), OCC_OK);
+    x.lib = lib;
+    x_ring(&x);
+    assert_int_equal(occ_config_new(&config, lib, X_ISSUER), OCC_OK);
+    assert_int_equal(occ_keyring_attach(x.ring, config), OCC_OK);
+    assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
+    assert_int_equal(occ_server_new(&server, config), OCC_OK);
+    assert_int_equal(to.count, (one[i].first != NULL) + (one[i].second != NULL));
+    assert_string_equal(to.detail[0], one[i].first == NULL ? "" : one[i].first);
+    assert_string_equal(to.detail[1], one[i].second == NULL ? "" : one[i].second);
+    occ_server_free(server);
+    occ_config_free(config);
+    occ_keyring_free(x.ring);
+    occ_lib_free(lib);
+  }
+}
+
 static void test_open__typ_has_a_limit(void **state)
 {
   x_host *x = *state;
@@ -1084,6 +1147,7 @@ int main(void)
     TEST(test_open__options),
     TEST(test_open__options_that_nobody_uses),
     TEST(test_open__typ_has_a_limit),
+    TEST(test_open__tells_what_is_weakened),
     TEST(test_accepts__templates),
     TEST(test_write__names_the_format),
     TEST(test_write__not_with_the_uma_grant),
