@@ -801,7 +801,8 @@ static void test_self_issued__only_with_the_option(void **state)
 
 static void test_open__options(void **state)
 {
-#define NOT_TAKEN "jwt_assertion: the type does not take these options"
+#define AT      "jwt_assertion."
+#define NO_KEYS ": not a set of public keys, each whole, each kid once"
   static const struct {
     const char *why, *options, *error;
   } one[] = {
@@ -815,34 +816,43 @@ static void test_open__options(void **state)
       "requirements.any: no issuer: name one here, or in jwt_assertion.issuers" },
     { "no issuer, and not self-issued", "{\"self_issued\":false,\"issuers\":{}}",
       "requirements.any: no issuer: name one here, or in jwt_assertion.issuers" },
-    { "unknown", "{\"issuer\":{\"https://i\":{}}}", NOT_TAKEN },
-    { "in another case", "{\"Issuers\":{\"https://i\":{}}}", NOT_TAKEN },
-    { "typ empty", "{\"typ\":\"\"}", NOT_TAKEN },
-    { "typ a number", "{\"typ\":1}", NOT_TAKEN },
-    { "algs empty", "{\"algs\":[]}", NOT_TAKEN },
-    { "algs a text", "{\"algs\":\"ES256\"}", NOT_TAKEN },
-    { "algs none", "{\"algs\":[\"none\"]}", NOT_TAKEN },
-    { "algs HS256", "{\"algs\":[\"ES256\",\"HS256\"]}", NOT_TAKEN },
-    { "algs a number", "{\"algs\":[1]}", NOT_TAKEN },
-    { "self_issued a text", "{\"self_issued\":\"true\"}", NOT_TAKEN },
-    { "self_issued a number", "{\"self_issued\":1}", NOT_TAKEN },
-    { "issuers an array", "{\"issuers\":[\"https://i\"]}", NOT_TAKEN },
-    { "issuers: a text", "{\"issuers\":{\"https://i\":\"keys\"}}", NOT_TAKEN },
-    { "issuers: no name", "{\"issuers\":{\"\":{}}}", NOT_TAKEN },
+    { "unknown", "{\"issuer\":{\"https://i\":{}}}", AT "issuer: no such option" },
+    { "in another case", "{\"Issuers\":{\"https://i\":{}}}", AT "Issuers: no such option" },
+    { "typ empty", "{\"typ\":\"\"}", AT "typ: a text of 1 to 256 octets" },
+    { "typ a number", "{\"typ\":1}", AT "typ: a text of 1 to 256 octets" },
+    { "algs empty", "{\"algs\":[]}", AT "algs: an array of signature algorithms that libocc has" },
+    { "algs a text", "{\"algs\":\"ES256\"}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "algs none", "{\"algs\":[\"none\"]}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "algs HS256", "{\"algs\":[\"ES256\",\"HS256\"]}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "algs a number", "{\"algs\":[1]}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "self_issued a text", "{\"self_issued\":\"true\"}", AT "self_issued: true or false" },
+    { "self_issued a number", "{\"self_issued\":1}", AT "self_issued: true or false" },
+    { "issuers an array", "{\"issuers\":[\"https://i\"]}",
+      AT "issuers: an object: issuers by name" },
+    { "issuers: a text", "{\"issuers\":{\"https://i\":\"keys\"}}",
+      AT "issuers.https://i: an object: its jwks, or nothing" },
+    { "issuers: no name", "{\"issuers\":{\"\":{}}}", AT "issuers: an issuer without a name" },
     { "issuers: unknown member", "{\"issuers\":{\"https://i\":{\"jwks_uri\":\"https://i/k\"}}}",
-      NOT_TAKEN },
+      AT "issuers.https://i.jwks_uri: only jwks may be set" },
     { "issuers: jwks and more", "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[]},\"a\":1}}}",
-      NOT_TAKEN },
-    { "issuers: no set", "{\"issuers\":{\"https://i\":{\"jwks\":{}}}}", NOT_TAKEN },
+      AT "issuers.https://i.a: only jwks may be set" },
+    { "issuers: no set", "{\"issuers\":{\"https://i\":{\"jwks\":{}}}}",
+      AT "issuers.https://i.jwks" NO_KEYS },
     { "issuers: a private key",
-      "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[" TEST_ISSUER_PRIVATE "]}}}}", NOT_TAKEN },
+      "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[" TEST_ISSUER_PRIVATE "]}}}}",
+      AT "issuers.https://i.jwks" NO_KEYS },
     { "issuers: the second is bad",
       "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[" TEST_ISSUER_PUBLIC
       "]}},\"https://j\":{\"jwks\":1}}}",
-      NOT_TAKEN },
+      AT "issuers.https://j.jwks" NO_KEYS },
     { "no object", "[]", "jwt_assertion: no such option, and no type with code" },
   };
-#undef NOT_TAKEN
+#undef AT
+#undef NO_KEYS
   x_host *x = *state;
 
   for (size_t i = 0; i < X_ROWS(one); i++) {
@@ -867,16 +877,15 @@ static void test_open__options(void **state)
 /* No requirement is of this type: a misspelt option makes no server all the same. */
 static void test_open__options_that_nobody_uses(void **state)
 {
-#define NOT_TAKEN "jwt_assertion: the type does not take these options"
   static const struct {
     const char *why, *options, *error;
   } one[] = {
     { "none", "{}", "" },
     { "an issuer", "{\"issuers\":{\"https://i\":{}}}", "" },
-    { "misspelt", "{\"issuer\":{\"https://i\":{}}}", NOT_TAKEN },
-    { "of an issuer, misspelt", "{\"issuers\":{\"https://i\":{\"jwk\":{}}}}", NOT_TAKEN },
+    { "misspelt", "{\"issuer\":{\"https://i\":{}}}", "jwt_assertion.issuer: no such option" },
+    { "of an issuer, misspelt", "{\"issuers\":{\"https://i\":{\"jwk\":{}}}}",
+      "jwt_assertion.issuers.https://i.jwk: only jwks may be set" },
   };
-#undef NOT_TAKEN
   x_host *x = *state;
 
   for (size_t i = 0; i < X_ROWS(one); i++) {
