@@ -923,24 +923,33 @@ static void test_server_asks__what_will_reach_the_host(void **state)
 
 static void test_server_metadata__lists_what_is_used(void **state)
 {
+#define METHODS "\"token_endpoint_auth_methods_supported\":[\"private_key_jwt\",\"none\"],"
+#define SIGNED                                                                                     \
+  METHODS "\"token_endpoint_auth_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"," \
+          "\"PS256\",\"RS256\"]"
   static const struct {
     const char *why, *json, *want;
   } row[] = {
     { "least", "{" LEAST "}",
-      "{\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
+      "{" SIGNED ",\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
     { "one alg", "{" LEAST ",\"dpop_algs\":[\"Ed25519\"]}",
-      "{\"dpop_signing_alg_values_supported\":[\"Ed25519\"]}" },
-    { "the host's DPoP", "{" STORE ",\"dpop\":\"host\"}", "{}" },
+      "{" SIGNED ",\"dpop_signing_alg_values_supported\":[\"Ed25519\"]}" },
+    { "one alg of assertions",
+      "{" STORE ",\"dpop\":\"host\",\"client_assertion_algs\":[\"ES384\"]}",
+      "{" METHODS "\"token_endpoint_auth_signing_alg_values_supported\":[\"ES384\"]}" },
+    { "the host's DPoP", "{" STORE ",\"dpop\":\"host\"}", "{" SIGNED "}" },
     { "types by their wire names, each once",
       "{" STORE ",\"dpop\":\"host\",\"types\":{\"jwt_assertion\":{\"name\":\"j/w\"},"
       "\"k\":{\"params\":[\"p\"],\"class\":\"provenance\"},\"unused\":{\"params\":[\"p\"]}},"
       "\"requirements\":{\"a\":{\"type\":\"jwt_assertion\"},\"b\":{\"type\":\"k\"},"
       "\"c\":{\"type\":\"jwt_assertion\"}}}",
-      "{\"authorization_requirement_types_supported\":[\"k\",\"j/w\"]}" },
+      "{\"authorization_requirement_types_supported\":[\"k\",\"j/w\"]," SIGNED "}" },
     { "both", "{" LEAST ",\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}",
-      "{\"authorization_requirement_types_supported\":[\"dpop_proof\"],"
-      "\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
+      "{\"authorization_requirement_types_supported\":[\"dpop_proof\"]," SIGNED
+      ",\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
   };
+#undef METHODS
+#undef SIGNED
   fixture *f = *state;
 
   assert_null(occ_server_metadata(NULL));
