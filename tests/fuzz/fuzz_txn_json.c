@@ -77,7 +77,7 @@ static json_t *check_json(const char *text, size_t len)
   if (text == NULL) {
     return NULL;
   }
-  json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+  json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
   must(json != NULL);
   return json;
 }
