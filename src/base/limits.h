@@ -15,7 +15,10 @@
 #define OCC__MAX_HEADER      (16u * 1024u) /* one header value; common servers stop at 8 KiB a section */
 #define OCC__MAX_HEADERS     32u           /* lines kept of those that some type or proof needs */
 #define OCC__MAX_CERTIFICATE (16u * 1024u) /* one DER certificate */
-#define OCC__MAX_CLIENT_ID   2048u         /* octets; a URL */
+#define OCC__MAX_SUBJECT                                                                           \
+  1024u /* octets of its subject, to be compared: full of the shortest fields it costs two         \
+           signatures; qualified certificates have 400 */
+#define OCC__MAX_CLIENT_ID 2048u /* octets; a URL */
 #define OCC__MAX_TXN_MEMORY                                                                        \
   (4u * 1024u * 1024u) /* arena of one txn: a full body, decoded, with its evidence */
 

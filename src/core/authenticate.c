@@ -280,14 +280,10 @@ static int match_set(occ_txn *txn, const json_t *set, const occ_jwks *keys, cons
 
 static int match_certificate(occ_txn *txn, const json_t *set, const occ_jwks *keys)
 {
-  occ_x509 *own = NULL;
+  occ_x509 own;
   int rc = occ__x509_read(&own, txn->certificate_der);
 
-  if (rc == OCC_OK) {
-    rc = match_set(txn, set, keys, own);
-  }
-  occ__x509_free(own);
-  return rc;
+  return rc == OCC_OK ? match_set(txn, set, keys, &own) : rc;
 }
 
 /* The client's keys are there. OCC_OK: it is authenticated. *bad_set: it is the set that is wrong. */
@@ -407,7 +403,7 @@ static occ_step by_certificate(occ_txn *txn)
 {
   const char *value = NULL;
   const int name = registered_name(txn->metadata, &value);
-  occ_x509 *own = NULL;
+  occ_x509 own;
   int same, rc;
 
   if (!has_certificate(txn)) {
@@ -423,9 +419,8 @@ static occ_step by_certificate(occ_txn *txn)
   if (rc != OCC_OK) {
     return refuse(txn, rc);
   }
-  same = name == 0 ? occ__x509_has_subject(own, value)
-                   : occ__x509_has_name(own, (occ_x509_name)name, value);
-  occ__x509_free(own);
+  same = name == 0 ? occ__x509_has_subject(&own, value)
+                   : occ__x509_has_name(&own, (occ_x509_name)name, value);
   if (!same) {
     return refuse(txn, OCC__REASON_CERTIFICATE_OTHER);
   }
