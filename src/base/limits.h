@@ -29,14 +29,17 @@
 #define OCC__MAX_DETAILS     (8u * 1024u) /* authorization_details */
 #define OCC__MAX_ANSWER_VALUES                                                                     \
   4096u /* in the JSON of an answer: 64 keys with every member they can have */
-#define OCC__MAX_CONFIG_JSON   (1024u * 1024u)
-#define OCC__MAX_CONFIG_VALUES 65536u
+#define OCC__MAX_METADATA                                                                          \
+  (32u * 1024u) /* of a client, and its keys: it may have written them itself; honest ones have 5 */
+#define OCC__MAX_METADATA_VALUES 256u /* 30 keys with six members; all of it costs one signature */
+#define OCC__MAX_CONFIG_JSON     (1024u * 1024u)
+#define OCC__MAX_CONFIG_VALUES   65536u
 
 /* JOSE. */
 #define OCC__MAX_JWT (16u * 1024u)
 #define OCC__MAX_PROOF                                                                             \
   (4u * 1024u)                   /* a DPoP proof: an RSA-4096 key and signature are 1.4 KiB of it */
-#define OCC__MAX_PROOF_DEPTH  8u /* honest ones have 2 */
+#define OCC__MAX_PROOF_DEPTH  8u /* honest ones have 2; of a client's assertion, too */
 #define OCC__MAX_PROOF_VALUES 64u /* in its header, in its claims; honest ones have 20 at most */
 #define OCC__MAX_CLAIMS                                                                            \
   (2u * 1024u) /* of the parameter claims, to be compared by meaning; longer: by octets */
@@ -73,7 +76,8 @@
    OCC__DPOP_BACK_MS) /* iat ahead by that would be good when the use is forgotten */
 #define OCC__JWT_SKEW_MS (10 * 1000)
 #define OCC__ASSERTION_MS                                                                          \
-  (60 * 60 * 1000) /* of a client: exp so far ahead, iat so far back; its jti is kept as long */
+  (10 * 60 * 1000) /* of a client: good for so long after its iat; its jti is kept as long */
+#define OCC__ASSERTION_EXP_MS (60 * 60 * 1000) /* ... and exp lies no further ahead */
 #define OCC__NONCE_STEP_MS    (60 * 1000)
 #define OCC__NONCE_STEPS_BACK 2
 #define OCC__NONCE_LIFE_MS                                                                         \

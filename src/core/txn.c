@@ -252,7 +252,7 @@ int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len)
   if (json == NULL || txn->metadata != NULL) {
     return filling(txn, OCC_ERR_ARGUMENT);
   }
-  rc = occ__json_read_object(&txn->metadata, occ__span(json, len), &occ__json_answer);
+  rc = occ__json_read_object(&txn->metadata, occ__span(json, len), &occ__json_client);
   return filling(txn, rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc);
 }
 

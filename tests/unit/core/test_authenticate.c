@@ -303,9 +303,11 @@ static void test_assertion__times(void **state)
     BAD("exp long past", "\"exp\":1700000000"),
     BAD("exp past by the skew", "\"exp\":1799999990"),
     FINE("exp past by less than the skew", "\"exp\":1799999991"),
-    FINE("exp an hour ahead", "\"exp\":1800003600"),
-    FINE("exp an hour and the skew ahead", "\"exp\":1800003610"),
-    BAD("exp a second more ahead", "\"exp\":1800003611"),
+    FINE("an hour, as in RFC 10070 section 4", "\"iat\":1800000000,\"exp\":1800003600"),
+    FINE("exp an hour and the skew ahead", "\"iat\":1800000000,\"exp\":1800003610"),
+    BAD("exp a second more ahead", "\"iat\":1800000000,\"exp\":1800003611"),
+    FINE("no iat, exp ten minutes and the skew ahead", "\"exp\":1800000610"),
+    BAD("no iat, exp a second more ahead", "\"exp\":1800000611"),
     BAD("exp years ahead", "\"exp\":1999999999"),
     BAD("exp at the end of numbers", "\"exp\":9007199254740992"),
     NONE("exp beyond them", "\"exp\":9007199254740993"),
@@ -314,9 +316,10 @@ static void test_assertion__times(void **state)
     NONE("nbf a text", "\"exp\":1800000060,\"nbf\":\"0\""),
     FINE("iat ahead by the skew", "\"exp\":1800000060,\"iat\":1800000010"),
     BAD("iat ahead by more", "\"exp\":1800000060,\"iat\":1800000011"),
-    FINE("iat an hour back", "\"exp\":1800000060,\"iat\":1799996400"),
-    FINE("iat an hour and the skew back", "\"exp\":1800000060,\"iat\":1799996390"),
-    BAD("iat a second more back", "\"exp\":1800000060,\"iat\":1799996389"),
+    FINE("iat ten minutes back", "\"exp\":1800000060,\"iat\":1799999400"),
+    FINE("iat that and less than the skew back", "\"exp\":1800000060,\"iat\":1799999391"),
+    BAD("iat that and the skew back", "\"exp\":1800000060,\"iat\":1799999390"),
+    BAD("iat an hour back, exp ahead", "\"exp\":1800003600,\"iat\":1799996400"),
     BAD("iat ancient", "\"exp\":1800000060,\"iat\":0"),
     NONE("iat a text", "\"exp\":1800000060,\"iat\":\"x\""),
 #undef BAD
@@ -337,6 +340,40 @@ static void test_assertion__needs_a_jti(void **state)
   };
 
   try_rows(*state, rows, X_ROWS(rows));
+}
+
+/* As many values in the claims as a client's assertion may have, one less, one more; the same of their depth. */
+static void test_assertion__has_limits(void **state)
+{
+  static char claims[4096];
+  x_host *x = *state;
+
+  for (size_t n = OCC__MAX_PROOF_VALUES - 1; n <= OCC__MAX_PROOF_VALUES + 1; n++) {
+    const row r = { "values", NULL, claims, n <= OCC__MAX_PROOF_VALUES ? NULL : "jose_malformed",
+                    NULL,     NULL, NULL };
+
+    (void)strcpy(claims,
+                 "{\"iss\":" ME ",\"sub\":" ME ",\"aud\":" AUD "," JTI "," TIMES ",\"x\":[0");
+    for (size_t i = 9; i < n; i++) {
+      (void)strcat(claims, ",0");
+    }
+    (void)strcat(claims, "]}");
+    try_row(x, &r);
+  }
+  for (size_t depth = OCC__MAX_PROOF_DEPTH - 1; depth <= OCC__MAX_PROOF_DEPTH + 1; depth++) {
+    const row r = { "depth", NULL, claims, depth <= OCC__MAX_PROOF_DEPTH ? NULL : "jose_malformed",
+                    NULL,    NULL, NULL };
+
+    (void)strcpy(claims, "{\"iss\":" ME ",\"sub\":" ME ",\"aud\":" AUD "," JTI "," TIMES ",\"x\":");
+    for (size_t i = 1; i < depth; i++) {
+      (void)strcat(claims, "[");
+    }
+    for (size_t i = 1; i < depth; i++) {
+      (void)strcat(claims, "]");
+    }
+    (void)strcat(claims, "}");
+    try_row(x, &r);
+  }
 }
 
 #define ALG(alg)     "{\"alg\":\"" alg "\"}"
@@ -387,6 +424,10 @@ static void test_assertion__algorithms_and_keys(void **state)
       "{" PKJ "," SET(TEST_RSA_PUBLIC) "}", NULL },
     { "an empty set", NULL, NULL, "jose_key_unknown", NULL, "{" PKJ ",\"jwks\":{\"keys\":[]}}",
       NULL },
+    { "another key of the set is malformed", ALG_KID("k1"), NULL, NULL, NULL,
+      "{" PKJ "," SET("{\"kty\":\"RSA\",\"n\":\"sXch\",\"e\":\"AQAB\"}," K1_B) "}", NULL },
+    { "a key of the set is no object", ALG_KID("k1"), NULL, "jose_key", NULL,
+      "{" PKJ "," SET(K1_B ",7") "}", NULL },
     { "a private key in the set", NULL, NULL, "jose_key", NULL,
       "{" PKJ "," SET(TEST_CLIENT_B_PRIVATE) "}", NULL },
     { "no set", NULL, NULL, "jose_key", NULL, "{" PKJ ",\"jwks\":7}", NULL },
@@ -561,7 +602,7 @@ static void test_assertion__is_used_once(void **state)
 {
   x_host *x = *state;
   char *first = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, GOOD);
-  char *again = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, WITH_TIMES("\"exp\":1800000900"));
+  char *again = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, WITH_TIMES("\"exp\":1800000600"));
   char *other = test_jws(TEST_CLIENT_B_PRIVATE, HEADER,
                          CLAIMS("\"agent-8\"", "\"agent-8\"", AUD, JTI "," TIMES));
   occ_txn *txn;
@@ -591,10 +632,14 @@ static void test_once__is_asked_for_the_assertion(void **state)
     { "usual", GOOD, -10001, 190000 },
     { "iat back", WITH_TIMES("\"iat\":1799999900,\"exp\":1800000060"), -110001, 190000 },
     { "iat ahead", WITH_TIMES("\"iat\":1800000010,\"exp\":1800000060"), -1, 190000 },
-    { "no iat: an hour before exp", WITH_TIMES("\"exp\":1800000060"), -3550001, 190000 },
-    { "almost over", WITH_TIMES("\"exp\":1799999991"), -3619001, 121000 },
-    { "exp as far as it may be", WITH_TIMES("\"iat\":1800000000,\"exp\":1800003610"), -10001,
-      3740000 },
+    { "no iat: ten minutes before exp", WITH_TIMES("\"exp\":1800000060"), -550001, 190000 },
+    { "almost over", WITH_TIMES("\"exp\":1799999991"), -619001, 121000 },
+    { "exp as far as it may be: no longer than it is good",
+      WITH_TIMES("\"iat\":1800000000,\"exp\":1800003610"), -10001, 730000 },
+    { "... and iat ahead", WITH_TIMES("\"iat\":1800000010,\"exp\":1800003610"), -1, 740000 },
+    { "... and iat far back", WITH_TIMES("\"iat\":1799999391,\"exp\":1800003000"), -619001,
+      121000 },
+    { "no iat, exp as far as it may be", WITH_TIMES("\"exp\":1800000610"), -1, 740000 },
   };
   x_host *x = *state;
 
@@ -720,10 +765,9 @@ static void test_keys__answers(void **state)
   free(token);
 }
 
-static void test_keys__come_when_the_assertion_is_over(void **state)
+static void come_late(x_host *x, const char *claims)
 {
-  x_host *x = *state;
-  char *token = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, WITH_TIMES("\"exp\":1799999995"));
+  char *token = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, claims);
 
   x->metadata = "{" PKJ "}";
   x->verdict[OCC_ASK_KEYS] = OCC_YES;
@@ -745,6 +789,12 @@ static void test_keys__come_when_the_assertion_is_over(void **state)
     occ_txn_free(txn);
   }
   free(token);
+}
+
+static void test_keys__come_when_the_assertion_is_over(void **state)
+{
+  come_late(*state, WITH_TIMES("\"exp\":1799999995"));
+  come_late(*state, WITH_TIMES("\"iat\":1799999395,\"exp\":1800003000"));
 }
 
 /* ---- The registered method ---- */
@@ -846,6 +896,82 @@ static void test_method__the_host_has_said_it(void **state)
     assert_int_equal(x_run(x, txn), OCC_OK);
     assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
     assert_true((occ_txn_client_id(txn) != NULL) == (i != 1));
+    occ_txn_free(txn);
+  }
+}
+
+/* Metadata that were looked up for somebody else are refused, whoever authenticated the client. */
+static void test_method__metadata_of_another(void **state)
+{
+  static const struct {
+    const char *why, *metadata, *reason;
+  } rows[] = {
+    { "its own", "{\"client_id\":\"agent-7\"}", NULL },
+    { "no client_id", "{}", NULL },
+    { "another's", "{\"client_id\":\"agent-8\"}", "client_mismatch" },
+    { "in part", "{\"client_id\":\"agent\"}", "client_mismatch" },
+    { "empty", "{\"client_id\":\"\"}", "client_mismatch" },
+    { "no text", "{\"client_id\":7}", "client_mismatch" },
+    { "null", "{\"client_id\":null}", "client_mismatch" },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(rows); i++) {
+    for (int told = 0; told <= 1; told++) {
+      for (int set = 0; set <= 1; set++) {
+        char answer[256];
+        occ_txn *txn;
+        int rc;
+
+        (void)snprintf(answer, sizeof(answer), "{\"metadata\":%s}", rows[i].metadata);
+        x->data[OCC_ASK_CLIENT] = answer;
+        x->metadata = told ? rows[i].metadata : NULL;
+        txn = begin(x, OCC_TOKEN, X_BODY "&client_id=" X_CLIENT);
+        if (set) {
+          assert_int_equal(occ_txn_set_client(txn, X_CLIENT, "client_secret_basic", NULL), OCC_OK);
+        }
+        print_message("  %s, %d, %d\n", rows[i].why, told, set);
+        rc = x_run(x, txn);
+        assert_int_equal(rc, OCC_OK);
+        assert_int_equal(occ_txn_outcome(txn), rows[i].reason == NULL ? OCC_GRANT : OCC_REFUSE);
+        if (rows[i].reason != NULL) {
+          assert_string_equal(occ_txn_reason(txn), rows[i].reason);
+          assert_int_equal(occ_txn_http_status(txn), 401);
+        }
+        occ_txn_free(txn);
+      }
+    }
+  }
+}
+
+/* The client may have written them: as much as costs one signature, and no more. */
+static void test_method__metadata_have_limits(void **state)
+{
+  static char text[OCC__MAX_METADATA + 64], answer[OCC__MAX_METADATA + 64];
+  x_host *x = *state;
+
+  x->metadata = NULL;
+  for (size_t n = OCC__MAX_METADATA_VALUES - 1; n <= OCC__MAX_METADATA_VALUES + 1; n++) {
+    const int good = n <= OCC__MAX_METADATA_VALUES;
+    occ_txn *txn;
+    size_t len;
+
+    (void)strcpy(text, "{\"x\":[0");
+    for (size_t i = 3; i < n; i++) { /* object, array and one zero are there */
+      (void)strcat(text, ",0");
+    }
+    (void)strcat(text, "]}");
+    len = strlen(text);
+    txn = begin(x, OCC_TOKEN, X_BODY "&client_id=" X_CLIENT);
+    assert_int_equal(occ_txn_set_metadata(txn, text, len), good ? OCC_OK : OCC_ERR_LIMIT);
+    occ_txn_free(txn);
+    /* In an answer there is one object more around it. */
+    (void)snprintf(answer, sizeof(answer), "{\"metadata\":%.*s", (int)len, text);
+    answer[strlen(answer) - 4] = '\0'; /* one zero less */
+    (void)strcat(answer, "]}}");
+    x->data[OCC_ASK_CLIENT] = answer;
+    txn = begin(x, OCC_TOKEN, X_BODY "&client_id=" X_CLIENT);
+    assert_int_equal(x_run(x, txn), good ? OCC_OK : OCC_ERR_ANSWER);
     occ_txn_free(txn);
   }
 }
@@ -1308,6 +1434,7 @@ int main(void)
     TEST(test_assertion__at_the_par_endpoint),
     TEST(test_assertion__times),
     TEST(test_assertion__needs_a_jti),
+    TEST(test_assertion__has_limits),
     TEST(test_assertion__algorithms_and_keys),
     cmocka_unit_test(test_assertion__algorithms_by_configuration),
     TEST(test_assertion__typ),
@@ -1324,6 +1451,8 @@ int main(void)
     TEST(test_method__of_no_metadata),
     TEST(test_method__of_an_assertion),
     TEST(test_method__the_host_has_said_it),
+    TEST(test_method__metadata_of_another),
+    TEST(test_method__metadata_have_limits),
     TEST(test_tls__registered_names),
     TEST(test_tls__needs_the_hosts_word),
     TEST(test_tls__octets_behind_the_certificate),

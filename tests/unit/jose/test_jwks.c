@@ -248,6 +248,157 @@ static void test_jwks_read__survives_every_failed_allocation(void **state)
   json_decref(set);
 }
 
+static void test_jwks_pick__reads_one_of_them(void **state)
+{
+#define NONE OCC__REASON_JOSE_KEY_UNKNOWN
+  static const struct {
+    const char *why, *set, *kid;
+    occ_alg alg;
+    int rc;
+    const char *thumbprint;
+  } row[] = {
+    { "the only one", SET(A("")), NULL, OCC__ALG_ES256, OCC_OK, TEST_CLIENT_A_THUMBPRINT },
+    { "by its kid", SET(A(",\"kid\":\"1\"") "," B(",\"kid\":\"2\"")), "2", OCC__ALG_ES256, OCC_OK,
+      TEST_CLIENT_B_THUMBPRINT },
+    { "an empty kid is none", SET(A("")), "", OCC__ALG_ES256, OCC_OK, TEST_CLIENT_A_THUMBPRINT },
+    { "by its kind", SET(A("") "," R("") "," E("")), NULL, OCC__ALG_PS256, OCC_OK,
+      TEST_RSA_THUMBPRINT },
+    { "by its alg", SET(R(",\"alg\":\"RS256\"") "," E("") "," R(",\"alg\":\"PS256\"")), NULL,
+      OCC__ALG_PS256, OCC_OK, TEST_RSA_THUMBPRINT },
+    { "one kid, two kinds", SET(A(",\"kid\":\"1\"") "," E(",\"kid\":\"1\"")), "1", OCC__ALG_EDDSA,
+      OCC_OK, TEST_ISSUER_ED_THUMBPRINT },
+    { "use enc under the same kid",
+      SET(A(",\"kid\":\"1\",\"use\":\"enc\"") "," B(",\"kid\":\"1\"")), "1", OCC__ALG_ES256, OCC_OK,
+      TEST_CLIENT_B_THUMBPRINT },
+    { "another is malformed", SET(A(",\"kid\":\"1\"") ",{\"kty\":\"EC\",\"crv\":\"P-256\"}"), "1",
+      OCC__ALG_ES256, OCC_OK, TEST_CLIENT_A_THUMBPRINT },
+    { "a kind of nobody's", SET(AKP("") "," A("")), NULL, OCC__ALG_ES256, OCC_OK,
+      TEST_CLIENT_A_THUMBPRINT },
+    { "empty", SET(""), NULL, OCC__ALG_ES256, NONE, NULL },
+    { "N-JA-05 kid unknown", SET(A(",\"kid\":\"1\"")), "2", OCC__ALG_ES256, NONE, NULL },
+    { "a key without a kid", SET(A("")), "1", OCC__ALG_ES256, NONE, NULL },
+    { "kid in part", SET(A(",\"kid\":\"12\"")), "1", OCC__ALG_ES256, NONE, NULL },
+    { "no kid, and two that fit", SET(A("") "," B("")), NULL, OCC__ALG_ES256, NONE, NULL },
+    { "another kind", SET(A("")), NULL, OCC__ALG_EDDSA, NONE, NULL },
+    { "another alg", SET(E(",\"alg\":\"EdDSA\"")), NULL, OCC__ALG_ED25519, NONE, NULL },
+    { "its kid, another alg", SET(E(",\"kid\":\"1\",\"alg\":\"EdDSA\"")), "1", OCC__ALG_ED25519,
+      NONE, NULL },
+    { "N-JA-05 one kid twice", SET(A(",\"kid\":\"1\"") "," B(",\"kid\":\"1\"")), "1",
+      OCC__ALG_ES256, KEY, NULL },
+    { "N-JA-05 one kid twice, two algs",
+      SET(R(",\"kid\":\"1\",\"alg\":\"RS256\"") "," R(",\"kid\":\"1\",\"alg\":\"PS256\"")), "1",
+      OCC__ALG_PS256, KEY, NULL },
+    { "malformed itself", SET("{\"kty\":\"EC\",\"crv\":\"P-256\"}"), NULL, OCC__ALG_ES256, KEY,
+      NULL },
+    { "N-JOSE-09 off the curve",
+      SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
+          "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"),
+      NULL, OCC__ALG_ES256, KEY, NULL },
+    { "kid no text", SET(A(",\"kid\":1")), NULL, OCC__ALG_ES256, KEY, NULL },
+    { "JOSE-37 a private key", SET(TEST_CLIENT_A_PRIVATE), NULL, OCC__ALG_ES256, KEY, NULL },
+    { "JOSE-37 a private key beside it", SET(A("") "," AKP(",\"priv\":\"AA\"")), NULL,
+      OCC__ALG_ES256, KEY, NULL },
+    { "JOSE-37 a symmetric key behind it",
+      SET(A(",\"kid\":\"1\"") ",{\"kty\":\"oct\",\"k\":\"AAAA\"}"), "1", OCC__ALG_ES256, KEY,
+      NULL },
+    { "no key", SET(A("") ",7"), NULL, OCC__ALG_ES256, KEY, NULL },
+    { "no keys", "{}", NULL, OCC__ALG_ES256, KEY, NULL },
+    { "no list", "{\"keys\":{}}", NULL, OCC__ALG_ES256, KEY, NULL },
+    { "no set", "[]", NULL, OCC__ALG_ES256, KEY, NULL },
+    { "no alg", SET(A("")), NULL, OCC__ALG_NONE, NONE, NULL },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    json_t *set = json_of(row[i].set);
+    occ_jwk key;
+
+    check_rc(row[i].why, occ__jwks_pick(&key, ws, set, row[i].kid, row[i].alg), row[i].rc);
+    assert_string_equal(key.thumbprint, row[i].thumbprint == NULL ? "" : row[i].thumbprint);
+    json_decref(set);
+  }
+}
+
+static void test_jwks_pick__limits_the_keys(void **state)
+{
+  static char text[OCC__MAX_JWKS_KEYS * 256];
+  (void)state;
+
+  for (size_t count = OCC__MAX_JWKS_KEYS - 1; count <= OCC__MAX_JWKS_KEYS + 1; count++) {
+    const int want = count <= OCC__MAX_JWKS_KEYS ? OCC_OK : KEY;
+    json_t *set;
+    occ_jwk key;
+
+    (void)strcpy(text, "{\"keys\":[" TEST_CLIENT_A_PUBLIC);
+    for (size_t i = 1; i < count; i++) {
+      (void)strcat(text, ",{\"kty\":\"OKP\"}");
+    }
+    (void)strcat(text, "]}");
+    set = json_of(text);
+    assert_int_equal(occ__jwks_pick(&key, ws, set, NULL, OCC__ALG_ES256), want);
+    assert_int_equal(occ__jwk_read_text(&key, ws, occ__span_text(TEST_CLIENT_A_PUBLIC), 0), OCC_OK);
+    assert_int_equal(occ__jwks_has(set, &key), want);
+    json_decref(set);
+  }
+}
+
+static void test_jwks_has__the_same_key(void **state)
+{
+  static const char *const own[] = { TEST_CLIENT_A_PUBLIC, TEST_ISSUER_ED_PUBLIC, TEST_RSA_PUBLIC,
+                                     TEST_P384_PUBLIC, TEST_P521_PUBLIC };
+  static const struct {
+    const char *why, *set;
+    int rc[ROWS(own)];
+  } row[] = {
+    { "all",
+      SET(A("") "," E("") "," R("") "," TEST_P384_PUBLIC "," TEST_P521_PUBLIC),
+      { OCC_OK, OCC_OK, OCC_OK, OCC_OK, OCC_OK } },
+    { "one, behind another", SET(B("") "," A("")), { OCC_OK, NONE, NONE, NONE, NONE } },
+    { "another of its kind", SET(B("")), { NONE, NONE, NONE, NONE, NONE } },
+    { "none", SET(""), { NONE, NONE, NONE, NONE, NONE } },
+    { "use enc",
+      SET(A(",\"use\":\"enc\"") "," R(",\"alg\":\"RSA-OAEP\"")),
+      { NONE, NONE, NONE, NONE, NONE } },
+    { "another exponent",
+      SET("{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"Aw\"}"),
+      { NONE, NONE, NONE, NONE, NONE } },
+    { "e with a zero octet",
+      SET("{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"AAEAAQ\"}"),
+      { NONE, NONE, NONE, NONE, NONE } },
+    { "x alone",
+      SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+          "\"VK5KKsRBGli4MDIpbt2Ky3cT7NUY0vXT7AMQJbcLKO0\"}"),
+      { NONE, NONE, NONE, NONE, NONE } },
+    { "its x, another y",
+      SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"VK5KKsRBGli4MDIpbt2Ky3cT7NUY0vXT7AMQJbcLKO0\","
+          "\"y\":\"IdLW8UNaS-4IzgAX8iTrfeqwlKE3FiEQHiAMV7WCQIU\"}"),
+      { NONE, NONE, NONE, NONE, NONE } },
+    { "its octets under another curve",
+      SET("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+          "\"VK5KKsRBGli4MDIpbt2Ky3cT7NUY0vXT7AMQJbcLKO0\"}"),
+      { NONE, NONE, NONE, NONE, NONE } },
+    { "a private key beside it",
+      SET(A("") "," TEST_CLIENT_B_PRIVATE),
+      { KEY, KEY, KEY, KEY, KEY } },
+    { "no set", "{\"keys\":1}", { KEY, KEY, KEY, KEY, KEY } },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    json_t *set = json_of(row[i].set);
+
+    for (size_t k = 0; k < ROWS(own); k++) {
+      occ_jwk key;
+
+      assert_int_equal(occ__jwk_read_text(&key, ws, occ__span_text(own[k]), 0), OCC_OK);
+      check_rc(row[i].why, occ__jwks_has(set, &key), row[i].rc[k]);
+      memset(&key, 0, sizeof(key)); /* what is no key is in no set */
+      check_rc(row[i].why, occ__jwks_has(set, &key), row[i].rc[k] == OCC_OK ? NONE : row[i].rc[k]);
+    }
+    json_decref(set);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -255,6 +406,9 @@ int main(void)
     cmocka_unit_test(test_jwks_read__refuses),
     cmocka_unit_test(test_jwks_read__limits_the_keys),
     cmocka_unit_test(test_jwks_find__by_kid_and_alg),
+    cmocka_unit_test(test_jwks_pick__reads_one_of_them),
+    cmocka_unit_test(test_jwks_pick__limits_the_keys),
+    cmocka_unit_test(test_jwks_has__the_same_key),
     cmocka_unit_test(test_jwks_read__survives_every_failed_allocation),
   };
 
