@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/hmac.h>
 
+#include "base/b64.h"
 #include "txn_host.h"
 
 #define NOW      INT64_C(1800000000) /* X_T0 in seconds; the claims below are written around it */
@@ -479,6 +481,10 @@ static void test_assertion__typ(void **state)
     BAD("null", "null"),
 #undef BAD
     { "N-JA-10 ID-JAG", TYP("\"oauth-id-jag+jwt\""), NULL, "jose_typ", NULL, NULL, NULL },
+    { "N-JA-10 ID token of this server: for the client, about a user", TYP("\"JWT\""),
+      CLAIMS(AUD, "\"user-1\"", ME, JTI "," TIMES), "jwt_issuer", NULL, NULL, NULL },
+    { "N-JA-10 ID token, the user called like the issuer", TYP("\"JWT\""),
+      CLAIMS(AUD, AUD, ME, JTI "," TIMES), "jwt_audience", NULL, NULL, NULL },
   };
   static const row strict[] = {
     { "typed", NULL, NULL, NULL, NULL, NULL, NULL },
@@ -1230,6 +1236,101 @@ static void test_self_signed__certificate_that_is_none(void **state)
        401, "certificate_malformed");
 }
 
+/* The certificate of RFC 8705 appendix A, its key and its thumbprint. */
+static void test_tls__published_certificate(void **state)
+{
+#define X5C_8705                                                                                   \
+  "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIy"               \
+  "MDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwq"               \
+  "V6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8w"               \
+  "CgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOV"               \
+  "bUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY="
+#define KEY_8705                                                                                   \
+  "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"1yfLHCpXqFjxCeHHHMVDTcLscpb07KUxudBmOMn8C7Q\","        \
+  "\"y\":\"8_coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8\""
+  static const char *const metadata[] = {
+    "{" SELF "," SET("{" KEY_8705 ",\"x5c\":[\"" X5C_8705 "\"]}") "}",
+    "{" SELF "," SET("{" KEY_8705 "}") "}",
+    "{" SELF "," SET("{" TEST_CLIENT_B_MEMBERS ",\"x5c\":[\"" X5C_8705 "\"]}") "}",
+    "{" TLS ",\"tls_client_auth_subject_dn\":\"CN=mtls\"}",
+  };
+  x_host *x = *state;
+  uint8_t der[512];
+  size_t len = 0;
+
+  assert_int_equal(occ__b64_decode_padded(der, sizeof(der), &len, occ__span_text(X5C_8705)),
+                   OCC_OK);
+  for (size_t i = 0; i < X_ROWS(metadata); i++) {
+    occ_txn *txn;
+
+    x->metadata = metadata[i];
+    txn = with_certificate(x, CLAIMED, der, len, "true");
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    assert_string_equal(occ_txn_confirmation(txn),
+                        "{\"x5t#S256\":\"A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0\"}");
+    occ_txn_free(txn);
+  }
+}
+
+/* Header and claims of RFC 10070 section 4.1, whose signature is not printed: signed with a key of ours. */
+static void test_assertion__published_claims(void **state)
+{
+  static const char header[] =
+      "{\"typ\":\"client-authentication+jwt\",\"alg\":\"ES256\",\"kid\":\"16\"}";
+  static const char claims[] =
+      "{\"iat\":1752702206,\"exp\":1752705806,\"jti\":\"j\",\"iss\":\"https://client.example\","
+      "\"sub\":\"https://client.example\",\"aud\":\"https://authz.example.net\"}";
+  x_host *x = *state;
+  char *token = test_jws(TEST_CLIENT_B_PRIVATE, header, claims);
+  occ_config *config = NULL;
+  occ_txn *txn;
+
+  occ_server_free(x->server);
+  x->server = NULL;
+  assert_int_equal(occ_config_new(&config, x->lib, "https://authz.example.net"), OCC_OK);
+  assert_int_equal(occ_keyring_attach(x->ring, config), OCC_OK);
+  assert_int_equal(occ_config_load(config, PLAIN, strlen(PLAIN)), OCC_OK);
+  assert_int_equal(occ_server_new(&x->server, config), OCC_OK);
+  occ_config_free(config);
+  x->now = INT64_C(1752702206000);
+  x->metadata = "{" PKJ "," SET("{\"kid\":\"16\"," TEST_CLIENT_B_MEMBERS "}") "}";
+  txn = begin(x, OCC_TOKEN, body_with(token, ""));
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+  assert_string_equal(occ_txn_client_id(txn), "https://client.example");
+  occ_txn_free(txn);
+  free(token);
+}
+
+/* The public key is no secret: whoever has it can make a MAC with it. */
+static void test_assertion__mac_by_the_public_key(void **state)
+{
+  static const char *const keys[] = { TEST_CLIENT_B_PUBLIC, TEST_CLIENT_B_MEMBERS,
+                                      "VsXqTrTtDKj9AgOeyVkhSD8tKY4BT0Aaxk0Fm3sHdck" };
+  static const char *const algs[] = { "HS256", "ES256" };
+  x_host *x = *state;
+
+  for (size_t a = 0; a < X_ROWS(algs); a++) {
+    for (size_t i = 0; i < X_ROWS(keys); i++) {
+      char header[64], *input, *token;
+      uint8_t mac[64] = { 0 };
+      unsigned len = 0;
+
+      (void)snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", algs[a]);
+      token = test_token(header, strlen(header), GOOD, strlen(GOOD), "x", 1);
+      input = token; /* less the signature of one octet */
+      assert_non_null(HMAC(EVP_sha256(), keys[i], (int)strlen(keys[i]), (const uint8_t *)input,
+                           strlen(input) - 3, mac, &len));
+      free(token);
+      token = test_token(header, strlen(header), GOOD, strlen(GOOD), mac, a == 0 ? len : 64);
+      ends(x, begin(x, OCC_TOKEN, body_with(token, "")), "N-JA-05 a MAC by the public key", 401,
+           a == 0 ? "jose_alg" : "jose_signature");
+      free(token);
+    }
+  }
+}
+
 /* ---- What the client has registered for its tokens ---- */
 
 static void test_registered__bound_tokens(void **state)
@@ -1322,6 +1423,12 @@ static void test_registered__dpop_jkt(void **state)
     { "N-DPOP-21 another key's", TEST_CLIENT_B_THUMBPRINT, 1, OCC_PAR, "dpop_jkt" },
     { "N-DPOP-21 padded", TEST_CLIENT_A_THUMBPRINT "%3D", 1, OCC_PAR, "dpop_jkt" },
     { "N-DPOP-21 with a zero octet", TEST_CLIENT_A_THUMBPRINT "%00", 1, OCC_PAR, "dpop_jkt" },
+    { "N-DPOP-21 in capitals", "RS2XX4CK0ITIZCCTVYPMJWAADMXGYLKKJLZ_LRKKRS4", 1, OCC_PAR,
+      "dpop_jkt" },
+    { "N-DPOP-21 as a URI (RFC 9278)",
+      "urn:ietf:params:oauth:jwk-thumbprint:sha-256:" TEST_CLIENT_A_THUMBPRINT, 1, OCC_PAR,
+      "dpop_jkt" },
+    { "empty counts as absent", "", 1, OCC_PAR, NULL },
     { "no proof: the parameter alone binds", TEST_CLIENT_B_THUMBPRINT, 0, OCC_PAR, NULL },
     { "means nothing at the token endpoint", TEST_CLIENT_B_THUMBPRINT, 1, OCC_TOKEN, NULL },
   };
@@ -1458,6 +1565,9 @@ int main(void)
     TEST(test_tls__octets_behind_the_certificate),
     TEST(test_tls__becomes_key_and_sender),
     TEST(test_tls__thumbprints_have_one_spelling),
+    TEST(test_tls__published_certificate),
+    TEST(test_assertion__published_claims),
+    TEST(test_assertion__mac_by_the_public_key),
     TEST(test_self_signed__by_certificate_or_key),
     TEST(test_self_signed__x5c_of_every_length),
     TEST(test_self_signed__certificate_that_is_none),

@@ -248,6 +248,52 @@ static void test_jwks_read__survives_every_failed_allocation(void **state)
   json_decref(set);
 }
 
+#define EC_7517                                                                                    \
+  "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","        \
+  "\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\",\"use\":\"enc\",\"kid\":\"1\""
+#define RSA_7517                                                                                   \
+  "\"kty\":\"RSA\",\"n\":"                                                                         \
+  "\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtV"                                 \
+  "T86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXA"               \
+  "rwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu"               \
+  "6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_"               \
+  "xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"                                                     \
+  "\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":\"2011-04-29\""
+
+static void test_jwks_read__published_sets(void **state)
+{
+  static const struct {
+    const char *why, *set;
+    int rc;
+  } row[] = {
+    { "RFC 7517 A.1, public keys", SET("{" EC_7517 "},{" RSA_7517 "}"), OCC_OK },
+    { "RFC 7517 A.2, private keys",
+      SET("{" EC_7517 ",\"d\":\"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE\"},{" RSA_7517 "}"),
+      KEY },
+    { "RFC 7517 A.3, symmetric keys",
+      SET("{\"kty\":\"oct\",\"alg\":\"A128KW\",\"k\":\"GawgguFyGrWKav7AX4VKUg\"}"), KEY },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    json_t *set = json_of(row[i].set);
+    occ_jwks jwks;
+    occ_jwk key;
+
+    check_rc(row[i].why, read_set(&jwks, row[i].set), row[i].rc);
+    check_rc(row[i].why, occ__jwks_pick(&key, ws, set, "2011-04-29", OCC__ALG_RS256), row[i].rc);
+    if (row[i].rc == OCC_OK) { /* the first is for encryption; the second has RFC 7638's numbers */
+      assert_int_equal(jwks.count, 1);
+      assert_string_equal(jwks.key[0].thumbprint, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+      assert_string_equal(key.thumbprint, jwks.key[0].thumbprint);
+      check_rc("for encryption", occ__jwks_pick(&key, ws, set, "1", OCC__ALG_ES256),
+               OCC__REASON_JOSE_KEY_UNKNOWN);
+    }
+    occ__jwks_clear(&jwks);
+    json_decref(set);
+  }
+}
+
 static void test_jwks_pick__reads_one_of_them(void **state)
 {
 #define NONE OCC__REASON_JOSE_KEY_UNKNOWN
@@ -406,6 +452,7 @@ int main(void)
     cmocka_unit_test(test_jwks_read__refuses),
     cmocka_unit_test(test_jwks_read__limits_the_keys),
     cmocka_unit_test(test_jwks_find__by_kid_and_alg),
+    cmocka_unit_test(test_jwks_read__published_sets),
     cmocka_unit_test(test_jwks_pick__reads_one_of_them),
     cmocka_unit_test(test_jwks_pick__limits_the_keys),
     cmocka_unit_test(test_jwks_has__the_same_key),
