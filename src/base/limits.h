@@ -48,6 +48,9 @@
 #define OCC__MIN_RSA_BITS  2048u /* RFC 7518 section 3.3 */
 #define OCC__MAX_RSA_BITS  4096u /* 16384 bits would cost 67 verifications of ES256 */
 #define OCC__MAX_RSA_E_LEN 4u    /* octets of the exponent: one of 2047 bits would cost 30 */
+#define OCC__MAX_RSA_E_CLIENT                                                                      \
+  65537u /* in a key that a client has registered for itself, and two bits: all 32 of them would    \
+            make a signature cost 2.5, and anybody may send one */
 
 /* Sessions. */
 #define OCC__MAX_HANDLE 1024u /* characters: it travels inside signed proofs */

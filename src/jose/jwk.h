@@ -104,7 +104,8 @@ void occ__jwks_clear(occ_jwks *jwks);
 
 /* For a set that a client may have written, and that is looked at once. Of all its keys one is read, so that it does not
  * matter what many of them would cost: the rest must be objects without private members, and nothing more.
- * OCC__REASON_JOSE_KEY where that does not hold, where the key is malformed, or where two have one kid (and kty);
+ * OCC__REASON_JOSE_KEY where that does not hold, where the key is malformed, has an exponent other than 2^k + 1 or above
+ * OCC__MAX_RSA_E_CLIENT, or where two have one kid (and kty);
  * OCC__REASON_JOSE_KEY_UNKNOWN where there is none, or without a kid several. OCC_ERR_CRYPTO. */
 int occ__jwks_pick(occ_jwk *out, occ_workspace *ws, const json_t *set, const char *kid,
                    occ_alg alg);

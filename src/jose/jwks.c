@@ -111,6 +111,24 @@ static int is_public_set(const json_t *set)
   return 1;
 }
 
+/* 3, 17, 65537 and what lies between: each bit is one more multiplication. */
+static int is_cheap(uint32_t e)
+{
+  return e <= OCC__MAX_RSA_E_CLIENT && ((e - 1) & (e - 2)) == 0;
+}
+
+/* Who wrote the key may have made it dear. */
+static int read_cheap(occ_jwk *out, occ_workspace *ws, const json_t *jwk)
+{
+  int rc = occ__jwk_read(out, ws, jwk, 0);
+
+  if (rc == OCC_OK && out->kty == OCC__KTY_RSA && !is_cheap(out->e)) {
+    occ__jwk_wipe(out);
+    rc = OCC__REASON_JOSE_KEY;
+  }
+  return rc;
+}
+
 int occ__jwks_pick(occ_jwk *out, occ_workspace *ws, const json_t *set, const char *kid, occ_alg alg)
 {
   const int any = kid == NULL || kid[0] == '\0';
@@ -136,7 +154,7 @@ int occ__jwks_pick(occ_jwk *out, occ_workspace *ws, const json_t *set, const cha
   if (!any && named > 1) { /* which of them signed could not be told */
     return OCC__REASON_JOSE_KEY;
   }
-  return fitting == 1 ? occ__jwk_read(out, ws, found, 0) : OCC__REASON_JOSE_KEY_UNKNOWN;
+  return fitting == 1 ? read_cheap(out, ws, found) : OCC__REASON_JOSE_KEY_UNKNOWN;
 }
 
 int occ__jwks_has(const json_t *set, const occ_jwk *key)

@@ -1201,6 +1201,32 @@ static void test_self_signed__by_certificate_or_key(void **state)
   free(der);
 }
 
+/* As long as the registered one, and an octet of it is another. */
+static void test_self_signed__x5c_differs_somewhere(void **state)
+{
+  static char metadata[8192];
+  x_host *x = *state;
+  size_t len = 0;
+  uint8_t *der = test_certificate(&len, TEST_CLIENT_A_PRIVATE, subject, NULL);
+  const size_t step = len / 20;
+
+  for (size_t at = 0; at < len; at += step) {
+    char *x5c;
+
+    der[at] ^= 1;
+    x5c = test_b64_plain(der, len);
+    der[at] ^= 1;
+    (void)snprintf(metadata, sizeof(metadata),
+                   "{" SELF ",\"jwks\":{\"keys\":[{" TEST_CLIENT_B_MEMBERS ",\"x5c\":[\"%s\"]}]}}",
+                   x5c);
+    x->metadata = metadata;
+    ends(x, with_certificate(x, CLAIMED, der, len, NULL), "an octet", 401,
+         "certificate_of_another");
+    free(x5c);
+  }
+  free(der);
+}
+
 /* Lengths of DER that leave zero, one and two characters of padding. */
 static void test_self_signed__x5c_of_every_length(void **state)
 {
@@ -1570,6 +1596,7 @@ int main(void)
     TEST(test_assertion__mac_by_the_public_key),
     TEST(test_self_signed__by_certificate_or_key),
     TEST(test_self_signed__x5c_of_every_length),
+    TEST(test_self_signed__x5c_differs_somewhere),
     TEST(test_self_signed__certificate_that_is_none),
     TEST(test_registered__bound_tokens),
     cmocka_unit_test(test_registered__bound_by_the_hosts_word),

@@ -340,6 +340,15 @@ static void test_jwks_pick__reads_one_of_them(void **state)
       SET("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
           "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"),
       NULL, OCC__ALG_ES256, KEY, NULL },
+    { "e = 65537, the largest", SET(R("")), NULL, OCC__ALG_PS256, OCC_OK, TEST_RSA_THUMBPRINT },
+    { "N-JOSE-08 e = 65535", SET("{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"__8\"}"), NULL,
+      OCC__ALG_PS256, KEY, NULL },
+    { "N-JOSE-08 e = 65539", SET("{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"AQAD\"}"), NULL,
+      OCC__ALG_PS256, KEY, NULL },
+    { "N-JOSE-08 e = 2^31 + 1", SET("{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"gAAAAQ\"}"),
+      NULL, OCC__ALG_PS256, KEY, NULL },
+    { "N-JOSE-08 e = 2^32 - 1", SET("{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"_____w\"}"),
+      NULL, OCC__ALG_PS256, KEY, NULL },
     { "kid no text", SET(A(",\"kid\":1")), NULL, OCC__ALG_ES256, KEY, NULL },
     { "JOSE-37 a private key", SET(TEST_CLIENT_A_PRIVATE), NULL, OCC__ALG_ES256, KEY, NULL },
     { "JOSE-37 a private key beside it", SET(A("") "," AKP(",\"priv\":\"AA\"")), NULL,
@@ -361,6 +370,32 @@ static void test_jwks_pick__reads_one_of_them(void **state)
 
     check_rc(row[i].why, occ__jwks_pick(&key, ws, set, row[i].kid, row[i].alg), row[i].rc);
     assert_string_equal(key.thumbprint, row[i].thumbprint == NULL ? "" : row[i].thumbprint);
+    json_decref(set);
+  }
+}
+
+static void test_jwks_pick__small_exponents(void **state)
+{
+  static const struct {
+    const char *why, *e;
+    int rc;
+  } row[] = {
+    { "3", "Aw", OCC_OK },      { "5", "BQ", OCC_OK },   { "7", "Bw", KEY },
+    { "17", "EQ", OCC_OK },     { "19", "Ew", KEY },     { "257", "AQE", OCC_OK },
+    { "32769", "gAE", OCC_OK }, { "65535", "__8", KEY }, { "1", "AQ", KEY },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    char text[1024];
+    json_t *set;
+    occ_jwk key;
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"keys\":[{\"kty\":\"RSA\",\"n\":\"" TEST_RSA_N "\",\"e\":\"%s\"}]}",
+                   row[i].e);
+    set = json_of(text);
+    check_rc(row[i].why, occ__jwks_pick(&key, ws, set, NULL, OCC__ALG_RS256), row[i].rc);
     json_decref(set);
   }
 }
@@ -454,6 +489,7 @@ int main(void)
     cmocka_unit_test(test_jwks_find__by_kid_and_alg),
     cmocka_unit_test(test_jwks_read__published_sets),
     cmocka_unit_test(test_jwks_pick__reads_one_of_them),
+    cmocka_unit_test(test_jwks_pick__small_exponents),
     cmocka_unit_test(test_jwks_pick__limits_the_keys),
     cmocka_unit_test(test_jwks_has__the_same_key),
     cmocka_unit_test(test_jwks_read__survives_every_failed_allocation),
