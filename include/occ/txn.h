@@ -160,7 +160,7 @@ OCC_API int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbp
 
 /**
  * The client's metadata, which spares the CLIENT question. Without its member
- * insufficient_client_authorization_supported the client is never challenged.
+ * insufficient_client_authorization_supported the client is never challenged. A member client_id must be the client's.
  *
  * @param[in] txn   before its first run
  * @param[in] json  an object
@@ -168,7 +168,7 @@ OCC_API int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbp
  * @return OCC_OK
  * @return OCC_ERR_ARGUMENT: no JSON object
  * @return OCC_ERR_STATE
- * @return OCC_ERR_LIMIT
+ * @return OCC_ERR_LIMIT: more than 32 KiB or 256 JSON values
  * @return OCC_ERR_MEMORY
  */
 OCC_API int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len);

@@ -255,7 +255,7 @@ int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len)
   if (json == NULL || txn->metadata != NULL) {
     return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
-  rc = occ__json_read_object(&txn->metadata, occ__span(json, len), &occ__json_answer);
+  rc = occ__json_read_object(&txn->metadata, occ__span(json, len), &occ__json_client);
   return occ__txn_filled(txn, rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc, __func__);
 }
 

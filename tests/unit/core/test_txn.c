@@ -264,7 +264,7 @@ static int param_after_body(occ_txn *txn)
 
 static int large_metadata(occ_txn *txn)
 {
-  static char text[OCC__MAX_ANSWER + 1];
+  static char text[OCC__MAX_METADATA + 1];
 
   memset(text, ' ', sizeof(text));
   text[0] = '{';
