@@ -10,6 +10,10 @@ cd "$(dirname "$0")/../.." || exit 1
 seconds=${1:-2}
 rounds=${2:-3}
 program=build/bench/tests/bench_endpoint
+[ $((seconds * rounds)) -le 15 ] || {
+  echo "at most 15 seconds in all the rounds: DPoP proofs are good for a minute and a half" >&2
+  exit 2
+}
 
 for package in wrk libmicrohttpd-dev; do
   case $(dpkg-query -W -f '${Status}' $package 2>/dev/null) in
