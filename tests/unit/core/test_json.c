@@ -228,14 +228,16 @@ static void test_txn_set_json__has_limits(void **state)
                      len <= OCC__MAX_CONFIG_JSON ? OCC_OK : OCC_ERR_LIMIT);
     occ_txn_free(txn);
   }
-  for (size_t values = 2047; values <= 2049; values++) { /* the object, the array, its elements */
+  for (size_t values = 2047; values <= 2049; values++) { /* object, list, pairs of three, texts */
+    static const char *const texts[] = { "", ",\"body\":\"a=b\"",
+                                         ",\"body\":\"a=b\",\"reference\":\"r\"" };
     occ_txn *txn = blank(x);
-    size_t at = (size_t)snprintf(json, sizeof(json), "{\"metadata\":{\"a\":[");
+    size_t at = (size_t)snprintf(json, sizeof(json), "{\"headers\":[");
 
-    for (size_t i = 0; i < values - 3; i++) {
-      at += (size_t)snprintf(json + at, sizeof(json) - at, i == 0 ? "0" : ",0");
+    for (size_t i = 0; i < (values - 2) / 3; i++) {
+      at += (size_t)snprintf(json + at, sizeof(json) - at, "%s[\"x\",\"\"]", i == 0 ? "" : ",");
     }
-    at += (size_t)snprintf(json + at, sizeof(json) - at, "]}}");
+    at += (size_t)snprintf(json + at, sizeof(json) - at, "]%s}", texts[(values - 2) % 3]);
     assert_int_equal(occ_txn_set_json(txn, json, at), values <= 2048 ? OCC_OK : OCC_ERR_LIMIT);
     occ_txn_free(txn);
   }
