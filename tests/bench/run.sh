@@ -9,7 +9,8 @@
 # What they print:
 #
 #   memory_flat   resident memory with 1,000 to 1,000,000 challenges waiting; must not grow by more than 1 MiB
-#   hostile_json  what hostile JSON costs, as a ratio to one raw ES256 verification (V); must stay below 3
+#   hostile_json  what hostile JSON and hostile registrations cost, as a ratio to one raw ES256 verification (V); must stay
+#                 below 3
 #   occ_bench     what requests cost, beside the least that OpenSSL would and beside other libraries, and which budgets
 #                 are met
 #   endpoint      a whole token endpoint over loopback beside a static answer; only when it is named (endpoint.sh)

@@ -312,15 +312,10 @@ typedef struct text {
   size_t len;
 } text;
 
-/* Takes the shortest spelling of the length. */
+/* With the shortest spelling of the length. */
 static void put(text *out, unsigned tag, const void *body, size_t len)
 {
-  static uint8_t kept[sizeof(out->at)];
-
-  assert_true(out->len + len + 4 <= sizeof(out->at) && len < 0x10000);
-  if (len > 0) {
-    memcpy(kept, body, len); /* it may lie in out */
-  }
+  assert_true(out->len <= sizeof(out->at) && len + 4 <= sizeof(out->at) - out->len);
   out->at[out->len++] = (uint8_t)tag;
   if (len >= 0x100) {
     out->at[out->len++] = 0x82;
@@ -329,8 +324,10 @@ static void put(text *out, unsigned tag, const void *body, size_t len)
     out->at[out->len++] = 0x81;
   }
   out->at[out->len++] = (uint8_t)len;
-  memcpy(out->at + out->len, kept, len);
-  out->len += len;
+  if (len > 0) {
+    memcpy(out->at + out->len, body, len);
+    out->len += len;
+  }
 }
 
 static void put_text(text *out, const char *octets, size_t len)
