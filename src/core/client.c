@@ -16,6 +16,14 @@ static void read_metadata(occ_txn *txn)
   txn->capable = json_is_true(json_object_get(txn->metadata, member));
 }
 
+/* The assertion alone says who the client is: metadata that name nobody may be anybody's, and their keys too. */
+static int are_of_nobody(const occ_txn *txn)
+{
+  return txn->assertion != NULL && txn->metadata != NULL &&
+         json_object_get(txn->metadata, "client_id") == NULL &&
+         occ__form_find(&txn->form, "client_id", 0) == NULL;
+}
+
 /* client_id of the form, beside who the host, or the client's assertion, says that it is. spec: RFC 7521 section 4.2 */
 static int take_name(occ_txn *txn)
 {
@@ -48,6 +56,9 @@ occ_step occ__client_begin(occ_txn *txn)
   reason = take_name(txn);
   if (reason != OCC_OK) {
     return occ__txn_refuse(txn, reason);
+  }
+  if (are_of_nobody(txn)) {
+    return occ__txn_refuse_as(txn, OCC__INVALID_CLIENT, OCC__REASON_CLIENT_MISMATCH);
   }
   if (txn->metadata != NULL) {
     read_metadata(txn);

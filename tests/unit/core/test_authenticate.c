@@ -21,7 +21,9 @@
 #define TYPE     "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 #define HEADER   "{\"alg\":\"ES256\",\"typ\":\"client-authentication+jwt\"}"
 #define SET(...) "\"jwks\":{\"keys\":[" __VA_ARGS__ "]}"
-#define PKJ      "\"token_endpoint_auth_method\":\"private_key_jwt\""
+#define NAMED    "\"client_id\":\"agent-7\","
+#define METHOD   "\"token_endpoint_auth_method\":\"private_key_jwt\""
+#define PKJ      NAMED METHOD
 #define TLS      "\"token_endpoint_auth_method\":\"tls_client_auth\""
 #define SELF     "\"token_endpoint_auth_method\":\"self_signed_tls_client_auth\""
 #define USUAL    "{" PKJ "," SET(TEST_CLIENT_B_PUBLIC) "}"
@@ -144,6 +146,10 @@ static void test_assertion__of_the_client(void **state)
   static const row rows[] = {
     { "good", NULL, NULL, NULL, NULL, NULL, NULL },
     { "good, client_id agrees", NULL, NULL, NULL, NULL, NULL, "&client_id=agent-7" },
+    { "good, client_id in the request alone", NULL, NULL, NULL, NULL,
+      "{" METHOD "," SET(TEST_CLIENT_B_PUBLIC) "}", "&client_id=agent-7" },
+    { "client_id nowhere: whose are the metadata?", NULL, NULL, "client_mismatch", NULL,
+      "{" METHOD "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
     { "N-JA-02 iss is another", NULL, CLAIMS("\"x\"", ME, AUD, JTI "," TIMES), "jwt_issuer", NULL,
       NULL, NULL },
     { "N-JA-02 sub is another", NULL, CLAIMS(ME, "\"x\"", AUD, JTI "," TIMES), "jwt_issuer", NULL,
@@ -157,9 +163,9 @@ static void test_assertion__of_the_client(void **state)
     { "N-JA-02 client_id with a zero octet", NULL, NULL, "client_mismatch", NULL, NULL,
       "&client_id=agent-7%00" },
     { "N-JA-02 the host's metadata are another's", NULL, NULL, "client_mismatch", NULL,
-      "{\"client_id\":\"agent-8\"," PKJ "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
+      "{\"client_id\":\"agent-8\"," METHOD "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
     { "the metadata name the client", NULL, NULL, NULL, NULL,
-      "{\"client_id\":\"agent-7\"," PKJ "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
+      "{\"client_id\":\"agent-7\"," METHOD "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
     { "iss missing", NULL, "{\"sub\":" ME ",\"aud\":" AUD "," JTI "," TIMES "}", "jwt_issuer", NULL,
       NULL, NULL },
     { "sub missing", NULL, "{\"iss\":" ME ",\"aud\":" AUD "," JTI "," TIMES "}", "jwt_subject",
@@ -193,15 +199,17 @@ static void test_assertion__unknown_client(void **state)
 
 static void test_assertion__names_have_a_limit(void **state)
 {
-  static char claims[8192], id[OCC__MAX_CLIENT_ID + 2];
+  static char claims[8192], id[OCC__MAX_CLIENT_ID + 2], more[OCC__MAX_CLIENT_ID + 16];
+  static const char unnamed[] = "{" METHOD "," SET(TEST_CLIENT_B_PUBLIC) "}";
   x_host *x = *state;
 
   for (size_t len = OCC__MAX_CLIENT_ID - 1; len <= OCC__MAX_CLIENT_ID + 1; len++) {
-    const row r = { "sub", NULL, claims, len > OCC__MAX_CLIENT_ID ? "jwt_subject" : NULL,
-                    NULL,  NULL, NULL };
+    const row r = { "sub", NULL,    claims, len > OCC__MAX_CLIENT_ID ? "jwt_subject" : NULL,
+                    NULL,  unnamed, more };
 
     memset(id, 'c', len);
     id[len] = '\0';
+    (void)snprintf(more, sizeof(more), "&client_id=%s", id);
     (void)snprintf(claims, sizeof(claims),
                    "{\"iss\":\"%s\",\"sub\":\"%s\",\"aud\":" AUD "," JTI "," TIMES "}", id, id);
     try_row(x, &r);
@@ -623,6 +631,7 @@ static void test_assertion__is_used_once(void **state)
     assert_int_equal(x->asked[OCC_ASK_DECIDE], 0);
     occ_txn_free(txn);
   }
+  x->metadata = "{\"client_id\":\"agent-8\"," METHOD "," SET(TEST_CLIENT_B_PUBLIC) "}";
   ends(x, begin(x, OCC_TOKEN, body_with(other, "")), "N-JA-06 another client", 0, NULL);
   free(first);
   free(again);
@@ -876,14 +885,15 @@ static void test_method__of_an_assertion(void **state)
 {
   static const row rows[] = {
     { "public", NULL, NULL, "client_assertion_unsupported", NULL,
-      "{\"token_endpoint_auth_method\":\"none\"," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
+      "{" NAMED "\"token_endpoint_auth_method\":\"none\"," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
     { "none registered", NULL, NULL, "client_assertion_unsupported", NULL,
-      "{" SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
+      "{" NAMED SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
     { "a secret registered", NULL, NULL, "client_assertion_unsupported", NULL,
-      "{\"token_endpoint_auth_method\":\"client_secret_jwt\"," SET(TEST_CLIENT_B_PUBLIC) "}",
+      "{" NAMED
+      "\"token_endpoint_auth_method\":\"client_secret_jwt\"," SET(TEST_CLIENT_B_PUBLIC) "}",
       NULL },
     { "TLS registered", NULL, NULL, "client_assertion_unsupported", NULL,
-      "{" SELF "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
+      "{" NAMED SELF "," SET(TEST_CLIENT_B_PUBLIC) "}", NULL },
   };
 
   try_rows(*state, rows, X_ROWS(rows));
@@ -1320,7 +1330,8 @@ static void test_assertion__published_claims(void **state)
   assert_int_equal(occ_server_new(&x->server, config), OCC_OK);
   occ_config_free(config);
   x->now = INT64_C(1752702206000);
-  x->metadata = "{" PKJ "," SET("{\"kid\":\"16\"," TEST_CLIENT_B_MEMBERS "}") "}";
+  x->metadata = "{\"client_id\":\"https://client.example\"," METHOD
+                "," SET("{\"kid\":\"16\"," TEST_CLIENT_B_MEMBERS "}") "}";
   txn = begin(x, OCC_TOKEN, body_with(token, ""));
   assert_int_equal(x_run(x, txn), OCC_OK);
   assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
