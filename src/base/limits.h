@@ -60,6 +60,11 @@
 #define OCC__NODE_SKEW_MS           (120 * 1000) /* clocks of two nodes may differ by that */
 #define OCC__ONCE_LIFE_MS           (OCC__MAX_EXPIRY_S * 1000 + 2 * OCC__NODE_SKEW_MS)
 
+/* Receipts of pushed authorization requests. */
+#define OCC__MAX_RECEIPT 506u /* characters: every kind of key and OCC__MAX_SATISFIED entries */
+#define OCC__RECEIPT_MS                                                                            \
+  (OCC__MAX_EXPIRY_S * 1000) /* a ring keeps keys that do not seal any more for that long */
+
 /* Time. */
 #define OCC__MAX_TIME      INT64_C(9007199254740991) /* 2^53 - 1: sums with it stay far from the end */
 #define OCC__DEADLINE_MS   (10 * 1000)               /* of one txn */

@@ -78,6 +78,9 @@ occ_step occ__response_grant(occ_txn *txn)
   if (txn->proof.present) {
     rc = occ__response_fresh_nonce(txn);
   }
+  if (rc == OCC_OK) {
+    rc = occ__receipt_make(txn);
+  }
   if (rc != OCC_OK) {
     return occ__txn_fail_status(txn, rc);
   }

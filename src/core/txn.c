@@ -310,6 +310,9 @@ static int set_named(occ_txn *txn, const char *name, const char *value)
   if (strcmp(name, "challenge_anyway") == 0) {
     return set_flag(&txn->challenge_anyway, value);
   }
+  if (strcmp(name, "receipt") == 0) {
+    return occ__receipt_set(txn, value);
+  }
   if (strcmp(name, "certificate_verified") == 0 &&
       !txn->begun) { /* too late once it was looked at */
     return set_flag(&txn->certificate_verified, value);

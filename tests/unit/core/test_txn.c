@@ -447,7 +447,7 @@ static void test_txn_set__values(void **state)
     { "reference with a backslash", "reference", "a\\b", OCC_ERR_ARGUMENT },
     { "reference with a line end", "reference", "a\nb", OCC_ERR_ARGUMENT },
     { "reference beyond ASCII", "reference", "\xc3\xa4", OCC_ERR_ARGUMENT },
-    { "a receipt is not known yet", "receipt", "x", OCC_ERR_ARGUMENT },
+    { "a receipt that is none", "receipt", "x", OCC_ERR_ARGUMENT },
     { "no name", "", "x", OCC_ERR_ARGUMENT },
     { "names are exact", "Expiry", "60", OCC_ERR_ARGUMENT },
   };
