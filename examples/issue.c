@@ -174,14 +174,19 @@ enum MHD_Result issue_token(as_request *request, const occ_txn *txn)
 
 /* ---- Pushed authorization requests ------------------------------------------------------------ */
 
-/* A key that was shown with the request is the key of its code: spec: RFC 9449 section 10.1. */
+/* A key that was shown with the request is the key of its code: spec: RFC 9449 section 10.1. What
+ * was met stays here, sealed, until the code comes: the client never sees it. */
 static json_t *pushed_record(const as_request *request, const occ_txn *txn)
 {
   const char *jkt = occ_txn_sender(txn, OCC_SENDER_DPOP);
+  const char *receipt = occ_txn_receipt(txn);
   json_t *record = json_incref(request->pushed);
 
   if (jkt != NULL) {
     (void)json_object_set_new(record, "dpop_jkt", json_string(jkt));
+  }
+  if (receipt != NULL) {
+    (void)json_object_set_new(record, "receipt", json_string(receipt));
   }
   return record;
 }

@@ -161,6 +161,24 @@ static void authenticate(const as_request *request, occ_txn *txn)
   }
 }
 
+/* What was met when the request behind this code was pushed is not asked again. The code is only
+ * looked at; whose it is, and what the receipt is worth, libocc and CHECK find out later. */
+static void hand_receipt_back(const as_request *request, occ_txn *txn)
+{
+  const char *code = occ_txn_param(txn, "code", 0, NULL);
+  const char *receipt = NULL;
+  json_t *record = NULL;
+
+  if (code != NULL && request->endpoint == OCC_TOKEN &&
+      table_look(request->host->table, KIND_CODE, code, clock_ms(), &record) == FOUND_LIVE) {
+    receipt = json_string_value(json_object_get(record, "receipt"));
+  }
+  if (receipt != NULL) {
+    (void)occ_txn_set(txn, "receipt", receipt);
+  }
+  json_decref(record);
+}
+
 /* The body goes in raw and every header line as it came: repeated parameters and a second DPoP
  * header must be seen to be refused, and a framework that drops parameters it does not know drops
  * challenge_session first. What of it we need ourselves we ask libocc for. */
@@ -173,6 +191,7 @@ static void fill(const as_request *request, occ_txn *txn)
   (void)occ_txn_set(txn, "reference", reference);
   tls_certificate(request->connection, txn);
   authenticate(request, txn);
+  hand_receipt_back(request, txn);
   free(reference);
 }
 
@@ -215,7 +234,7 @@ enum MHD_Result handle_token(as_request *request)
   return sent;
 }
 
-/* The same, a step earlier: what the code would be challenged for the request for it may be, too. */
+/* The same, a step earlier: whatever the code would be challenged for is asked here already. */
 enum MHD_Result handle_par(as_request *request)
 {
   occ_txn *txn = walk(request, OCC_PAR);
