@@ -9,9 +9,8 @@
 
 #include "common.h"
 
-/* A response with libocc's headers. Takes body, which comes from malloc() and may be NULL after
- * a failure. */
-static struct MHD_Response *make_response(char *body, size_t len, const occ_txn *txn)
+/* Takes body, which comes from malloc() and may be NULL after a failure. */
+static struct MHD_Response *make_response(char *body, size_t len)
 {
   struct MHD_Response *response = NULL;
 
@@ -20,13 +19,17 @@ static struct MHD_Response *make_response(char *body, size_t len, const occ_txn 
   }
   if (response == NULL) {
     free(body);
-    return NULL;
   }
-  for (size_t i = 0; occ_txn_header_name(txn, i) != NULL; i++) {
+  return response;
+}
+
+/* libocc's own, of which there are some even for NULL. */
+static void add_headers(struct MHD_Response *response, const occ_txn *txn)
+{
+  for (size_t i = 0; response != NULL && occ_txn_header_name(txn, i) != NULL; i++) {
     (void)MHD_add_response_header(response, occ_txn_header_name(txn, i),
                                   occ_txn_header_value(txn, i));
   }
-  return response;
 }
 
 static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
@@ -55,8 +58,9 @@ enum MHD_Result reply_txn(struct MHD_Connection *connection, const occ_txn *txn)
 {
   size_t len = 0;
   const char *body = occ_txn_body(txn, &len);
-  struct MHD_Response *response = make_response(text_copy(body, len), len, txn);
+  struct MHD_Response *response = make_response(text_copy(body, len), len);
 
+  add_headers(response, txn);
   return queue(connection, (unsigned)occ_txn_http_status(txn), response);
 }
 
@@ -67,9 +71,10 @@ enum MHD_Result reply_json(struct MHD_Connection *connection, unsigned status, j
   struct MHD_Response *response = NULL;
 
   json_decref(body);
-  /* On GRANT these are headers to add; on anything else they go with libocc's own body. */
-  response = make_response(text, text != NULL ? strlen(text) : 0,
-                           occ_txn_outcome(txn) == OCC_GRANT ? txn : NULL);
+  response = make_response(text, text != NULL ? strlen(text) : 0);
+  if (txn != NULL) {
+    add_headers(response, txn); /* after GRANT: those to add, a fresh nonce */
+  }
   if (response != NULL) {
     (void)MHD_add_response_header(response, "Content-Type", "application/json");
   }
@@ -91,7 +96,7 @@ enum MHD_Result reply_error(struct MHD_Connection *connection, unsigned status, 
 enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned status, const char *type,
                            char *text, const char *name, const char *value)
 {
-  struct MHD_Response *response = make_response(text, text != NULL ? strlen(text) : 0, NULL);
+  struct MHD_Response *response = make_response(text, text != NULL ? strlen(text) : 0);
 
   if (response != NULL) {
     (void)MHD_add_response_header(response, "Content-Type", type);

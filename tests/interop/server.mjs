@@ -117,11 +117,11 @@ class Server {
     return this;
   }
 
-  // SIGHUP, with other members in the configuration. Waits until the server has taken it, or said why it does not.
+  // SIGHUP, with other members in the configuration, or another text. Waits until the server has taken it, or said why it does not.
   async reload(change) {
     const before = [this.said.length, this.log.length];
-    this.content = { ...this.content, ...change };
-    writeFileSync(this.path, JSON.stringify(this.content), { mode: 0o600 });
+    this.content = { ...this.content, ...(typeof change === 'string' ? {} : change) };
+    writeFileSync(this.path, typeof change === 'string' ? change : JSON.stringify(this.content), { mode: 0o600 });
     this.process.kill('SIGHUP');
     const end = Date.now() + START_MS;
     for (;;) {
