@@ -10,22 +10,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-int audit_open(as_audit *audit, const char *path)
+int audit_open(const char *path)
 {
   int fd = path != NULL ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)
                         : dup(STDERR_FILENO);
 
   if (fd < 0) {
     fprintf(stderr, "audit: cannot write to %s\n", path != NULL ? path : "stderr");
-    return 0;
   }
+  return fd;
+}
+
+void audit_use(as_audit *audit, int fd)
+{
   (void)pthread_mutex_lock(&audit->lock);
   if (audit->fd >= 0) {
     (void)close(audit->fd);
   }
   audit->fd = fd;
   (void)pthread_mutex_unlock(&audit->lock);
-  return 1;
 }
 
 void audit_close(as_audit *audit)

@@ -14,9 +14,11 @@ typedef struct as_audit {
   int fd;
 } as_audit;
 
-/* Starts, or goes on with another file: path NULL is stderr. 1, or 0 after a message on stderr; the
- * log is then what it was. A file that was there is continued. */
-int audit_open(as_audit *audit, const char *path);
+/* Opens a file, which is continued where it is there; path NULL: stderr. -1 after a message on
+ * stderr. */
+int audit_open(const char *path);
+/* Lines go to fd from now on, which the log closes. */
+void audit_use(as_audit *audit, int fd);
 void audit_close(as_audit *audit);
 
 void audit_text(as_audit *audit, const char *line);

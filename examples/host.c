@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "listen.h"
@@ -197,9 +198,9 @@ void host_release(as_host *host, as_snapshot *snapshot)
 
 /* ---- Start, reload, end ---------------------------------------------------------------------- */
 
-static const char *audit_path(const json_t *config)
+static int open_audit(const json_t *config)
 {
-  return json_string_value(json_object_get(json_object_get(config, "audit"), "file"));
+  return audit_open(json_string_value(json_object_get(json_object_get(config, "audit"), "file")));
 }
 
 int host_make(as_host *host, json_t *config)
@@ -207,8 +208,8 @@ int host_make(as_host *host, json_t *config)
   int good = pthread_mutex_init(&host->lock, NULL) == 0 &&
              pthread_mutex_init(&host->audit.lock, NULL) == 0;
 
-  host->audit.fd = -1;
-  good = good && audit_open(&host->audit, audit_path(config)) && make_parts(host, config) &&
+  host->audit.fd = open_audit(config);
+  good = good && host->audit.fd >= 0 && make_parts(host, config) &&
          (json_object_get(config, "keys") != NULL ? load_configured_keys(host, config)
                                                   : load_keys(host, make_keys(clock_ms())));
   if (!good) {
@@ -226,6 +227,7 @@ static as_snapshot *load_again(as_host *host)
   json_error_t error;
   json_t *config = json_load_file(host->path, JSON_REJECT_DUPLICATES, &error);
   as_snapshot *fresh = NULL;
+  int log = -1;
 
   if (config == NULL) {
     fprintf(stderr, "%s, line %d: %s\n", host->path, error.line, error.text);
@@ -236,12 +238,16 @@ static as_snapshot *load_again(as_host *host)
     return NULL;
   }
   fresh = snapshot_make(host, config);
-  if (fresh != NULL && !(audit_open(&host->audit, audit_path(fresh->config)) &&
-                         load_configured_keys(host, fresh->config))) {
-    snapshot_free(fresh);
-    fresh = NULL;
+  log = fresh != NULL ? open_audit(fresh->config) : -1;
+  if (log >= 0 && load_configured_keys(host, fresh->config)) {
+    audit_use(&host->audit, log);
+    return fresh;
   }
-  return fresh;
+  if (log >= 0) {
+    (void)close(log);
+  }
+  snapshot_free(fresh);
+  return NULL;
 }
 
 int host_reload(as_host *host)

@@ -135,27 +135,54 @@ static enum MHD_Result send_token(const issue *it, const as_request *request, co
   return reply_json(request->connection, MHD_HTTP_OK, body, txn);
 }
 
-static enum MHD_Result finish(const issue *it, as_request *request, const occ_txn *txn)
+/* The token is made, and not sent: what the evidence has set aside is committed now, or given back.
+ * No kind of evidence in this configuration sets anything aside; then this does nothing. */
+static int settle(occ_txn *txn, int made)
+{
+  int rc = occ_txn_settle(txn, made);
+
+  while (rc == OCC_OK && (rc = occ_txn_run(txn, clock_ms())) == OCC_PENDING) {
+    rc = occ_txn_answer(txn, occ_txn_question(txn)->ticket, OCC_NO, NULL, 0);
+  }
+  return rc == OCC_OK;
+}
+
+static enum MHD_Result give(const issue *it, const as_request *request, occ_txn *txn)
+{
+  if (!settle(txn, 1)) {
+    table_end(request->host->table, KIND_ACCESS_TOKEN, it->access);
+    return reply_txn(request->connection, txn);
+  }
+  record(it, request, txn);
+  return send_token(it, request, txn);
+}
+
+static enum MHD_Result refuse(const as_request *request, unsigned status, const char *error,
+                              occ_txn *txn)
+{
+  (void)settle(txn, 0);
+  return reply_error(request->connection, status, error, txn);
+}
+
+static enum MHD_Result finish(const issue *it, const as_request *request, occ_txn *txn)
 {
   const as_asking asking = { request->host, &request->as->policy, request->client, txn, it->now };
 
   switch (keep(it, request)) {
   case EXCHANGE_DONE:
-    record(it, request, txn);
-    return send_token(it, request, txn);
+    return give(it, request, txn);
   case EXCHANGE_TWICE: /* two requests with one code came to GRANT, and this one is the second */
     grant_end_family(&asking, request->grant.kind, request->grant.secret);
-    return reply_error(request->connection, MHD_HTTP_BAD_REQUEST, "invalid_grant", txn);
+    return refuse(request, MHD_HTTP_BAD_REQUEST, "invalid_grant", txn);
   case EXCHANGE_GONE:
-    return reply_error(request->connection, MHD_HTTP_BAD_REQUEST, "invalid_grant", txn);
+    return refuse(request, MHD_HTTP_BAD_REQUEST, "invalid_grant", txn);
   case EXCHANGE_FULL:
   default:
-    return reply_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE, "temporarily_unavailable",
-                       txn);
+    return refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "temporarily_unavailable", txn);
   }
 }
 
-enum MHD_Result issue_token(as_request *request, const occ_txn *txn)
+enum MHD_Result issue_token(as_request *request, occ_txn *txn)
 {
   issue it = { 0 };
   enum MHD_Result sent = MHD_NO;
@@ -163,7 +190,7 @@ enum MHD_Result issue_token(as_request *request, const occ_txn *txn)
   if (prepare(&it, request, txn)) {
     sent = finish(&it, request, txn);
   } else {
-    sent = reply_error(request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "server_error", txn);
+    sent = refuse(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "server_error", txn);
   }
   json_decref(it.access_record);
   json_decref(it.refresh_record);
@@ -191,32 +218,42 @@ static json_t *pushed_record(const as_request *request, const occ_txn *txn)
   return record;
 }
 
-/* spec: RFC 9126 section 2.2 */
-enum MHD_Result issue_request_uri(as_request *request, const occ_txn *txn)
+/* The request_uri; NULL: there is no room for it. */
+static json_t *keep_pushed(const as_request *request, const occ_txn *txn)
 {
   int64_t now = clock_ms();
-  as_item item = { KIND_REQUEST_URI, NULL, NULL, now + CODE_LIFE_MS };
+  json_t *record = pushed_record(request, txn);
   char *secret = random_text(32);
   json_t *uri = secret != NULL ? json_sprintf("%s%s", REQUEST_URI, secret) : NULL;
-  json_t *record = pushed_record(request, txn);
-  enum MHD_Result sent = MHD_NO;
+  const as_item item = { KIND_REQUEST_URI, json_string_value(uri), record, now + CODE_LIFE_MS };
 
-  item.secret = json_string_value(uri);
-  item.record = record;
-  if (uri != NULL && table_exchange(request->host->table, NULL, &item, 1, now) == EXCHANGE_DONE) {
-    metrics_issued(&request->host->metrics, KIND_REQUEST_URI);
-    audit_json(&request->host->audit,
-               json_pack("{s:s, s:s, s:s*}", "event", "request_uri_issued", "client",
-                         request->client->id, "reference", occ_txn_reference(txn)));
-    sent = reply_json(
-        request->connection, MHD_HTTP_CREATED,
-        json_pack("{s:O, s:i}", "request_uri", uri, "expires_in", CODE_LIFE_MS / 1000), txn);
-  } else {
-    sent = reply_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE, "temporarily_unavailable",
-                       txn);
+  if (uri != NULL && table_exchange(request->host->table, NULL, &item, 1, now) != EXCHANGE_DONE) {
+    json_decref(uri);
+    uri = NULL;
   }
   json_decref(record);
-  json_decref(uri);
   free(secret);
-  return sent;
+  return uri;
+}
+
+/* spec: RFC 9126 section 2.2 */
+enum MHD_Result issue_request_uri(as_request *request, occ_txn *txn)
+{
+  json_t *uri = NULL;
+
+  if (!settle(txn, 1)) { /* before the receipt is read, which tells of what was committed */
+    return reply_txn(request->connection, txn);
+  }
+  uri = keep_pushed(request, txn);
+  if (uri == NULL) {
+    return reply_error(request->connection, MHD_HTTP_SERVICE_UNAVAILABLE, "temporarily_unavailable",
+                       txn);
+  }
+  metrics_issued(&request->host->metrics, KIND_REQUEST_URI);
+  audit_json(&request->host->audit,
+             json_pack("{s:s, s:s, s:s*}", "event", "request_uri_issued", "client",
+                       request->client->id, "reference", occ_txn_reference(txn)));
+  return reply_json(request->connection, MHD_HTTP_CREATED,
+                    json_pack("{s:o, s:i}", "request_uri", uri, "expires_in", CODE_LIFE_MS / 1000),
+                    txn);
 }

@@ -6,7 +6,7 @@
 
 #include "walk.h"
 
-enum MHD_Result issue_token(as_request *request, const occ_txn *txn);
-enum MHD_Result issue_request_uri(as_request *request, const occ_txn *txn);
+enum MHD_Result issue_token(as_request *request, occ_txn *txn);
+enum MHD_Result issue_request_uri(as_request *request, occ_txn *txn);
 
 #endif

@@ -18,6 +18,7 @@
 #define KINDS       4
 #define DIGEST      32
 #define MOST        (1u << 24)
+#define RECORD_ROOM 512u /* octets that a record has on an average, or there is room for fewer */
 #define SWEEP_EVERY 1000 /* milliseconds: a full table is not searched for room at every request */
 
 typedef struct entry {
@@ -39,6 +40,7 @@ struct as_table {
   uint32_t touched; /* entries from here on have never been used */
   uint32_t spare;   /* the first free one below touched */
   uint32_t count[KINDS];
+  size_t octets[KINDS]; /* of their records */
   int64_t swept;
 };
 
@@ -116,6 +118,7 @@ static void drop(as_table *table, uint32_t i)
   table->entry[old->kin[0]].kin[1] = old->kin[1];
   table->entry[old->kin[1]].kin[0] = old->kin[0];
   table->count[old->kind]--;
+  table->octets[old->kind] -= strlen(old->record);
   free(old->record);
   *old = (entry){ .next = table->spare };
   table->spare = i;
@@ -142,22 +145,29 @@ static void sweep(as_table *table, int64_t now)
   }
 }
 
+/* What the lock need not be held for. */
+typedef struct prepared {
+  digests digest;
+  char *record;
+} prepared;
+
 /* Access tokens may have half of the table, each other kind a sixth. A refresh token that is used
  * up makes room for its successor. */
-static int has_room(as_table *table, const as_item *used, const as_item *items, size_t count,
-                    int64_t now)
+static int has_room(as_table *table, const as_item *used, const as_item *items,
+                    const prepared *ready, size_t count, int64_t now)
 {
   for (int again = 0; again < 2; again++) {
     uint32_t more[KINDS] = { 0 };
-    uint32_t less = used != NULL && used->kind == KIND_REFRESH_TOKEN;
     int good = 1;
 
     for (size_t i = 0; i < count; i++) {
-      uint32_t share = table->entries / (items[i].kind == KIND_ACCESS_TOKEN ? 2 : 6);
+      as_kind kind = items[i].kind;
+      uint32_t share = table->entries / (kind == KIND_ACCESS_TOKEN ? 2 : 6);
+      int replaces = kind == KIND_REFRESH_TOKEN && used != NULL && used->kind == kind;
 
-      more[items[i].kind]++;
-      good = good && table->count[items[i].kind] + more[items[i].kind] <=
-                         share + (items[i].kind == KIND_REFRESH_TOKEN ? less : 0);
+      more[kind] += !replaces;
+      good = good && table->count[kind] + more[kind] <= share &&
+             table->octets[kind] + strlen(ready[i].record) <= (size_t)share * RECORD_ROOM;
     }
     if (good) {
       return 1;
@@ -276,12 +286,6 @@ as_found table_look(as_table *table, as_kind kind, const char *secret, int64_t n
   return *record != NULL ? found : FOUND_NOTHING;
 }
 
-/* What the lock need not be held for. */
-typedef struct prepared {
-  digests digest;
-  char *record;
-} prepared;
-
 #define MOST_ITEMS 2
 
 static int prepare(prepared out[MOST_ITEMS], const as_item *items, size_t count)
@@ -308,7 +312,7 @@ static as_exchange exchange(as_table *table, const as_item *used, const digests 
   if (found == FOUND_NOTHING) {
     return EXCHANGE_GONE;
   }
-  if (!has_room(table, used, items, count, now)) {
+  if (!has_room(table, used, items, ready, count, now)) {
     return EXCHANGE_FULL;
   }
   for (size_t i = 0; i < count; i++) {
@@ -316,6 +320,8 @@ static as_exchange exchange(as_table *table, const as_item *used, const digests 
     entry *kept = &table->entry[at];
 
     memcpy(kept->check, ready[i].digest.check, DIGEST);
+    table->octets[kept->kind] -= kept->record != NULL ? strlen(kept->record) : 0;
+    table->octets[kept->kind] += strlen(ready[i].record);
     free(kept->record);
     kept->record = ready[i].record;
     kept->expires = items[i].expires;

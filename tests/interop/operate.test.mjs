@@ -26,11 +26,16 @@ const more = {
   test_user: { sub: 'customer-12', scope },
 };
 const auditFile = filePath('audit.log');
-const [server, bare, audited, hostile] = await Promise.all([
+const [server, bare, audited, hostile, keyed, small] = await Promise.all([
   startServer({}, more),
   startServer(),
   startServer({}, { ...more, audit: { file: auditFile } }),
   startServer({}, more),
+  startServer({}, {
+    ...more,
+    keys: { keys: [{ id: 'k1', key: Buffer.alloc(32, 'k1').toString('base64url'), seal_from: 0, open_until: Date.now() + 86_400_000 }] },
+  }),
+  startServer({}, { ...more, table_entries: 16 }),
 ]);
 const flow = await Flow.make(server, 'agent');
 const status = { scope: 'status' };
@@ -337,6 +342,38 @@ test('SIGHUP with what cannot be: the old stays, and it is said why', async () =
   assert.equal(await bare.reload({}), true);
 });
 
+test('SIGHUP: a key ring is rotated and no session is lost; one that would lose some is not taken', async () => {
+  const key = (id, seal_from) => ({
+    id, key: Buffer.alloc(32, id).toString('base64url'), seal_from, open_until: Date.now() + 86_400_000,
+  });
+  const [first, second] = [key('k1', 0), key('k2', Date.now())];
+  assert.equal(await keyed.reload({ keys: { keys: [first] } }), true);
+  const at = await Flow.make(keyed, 'agent');
+  const before = isChallenged(await at.token(GRANT, payments));
+  assert.equal(await keyed.reload({ keys: { keys: [first, second] } }), true);
+  const after = isChallenged(await at.token(GRANT, payments));
+  assert.equal(await keyed.reload({ keys: { keys: [second] } }), false); // k1 may still be needed
+  for (const challenge of [before, after]) {
+    isGranted(await at.token(GRANT, payments, await at.evidence(challenge)));
+  }
+});
+
+test('a full table: 503 and an error to the client, and what is there stays good', async () => {
+  const at = await Flow.make(small, 'agent'); // 2 codes, 2 refresh tokens, 8 access tokens
+  const codes = [await at.code(status), await at.code(status)];
+  const { location } = await at.browse({ client_id: 'agent', ...(await at.request(status)) });
+  assert.equal(new URL(location).searchParams.get('error'), 'temporarily_unavailable');
+  const tokens = [isGranted(await at.token(CODE, codes[0])), isGranted(await at.token(CODE, codes[1]))];
+  for (let i = 0; i < 6; i++) {
+    isGranted(await at.token(GRANT, status));
+  }
+  isError(await at.token(GRANT, status), 'temporarily_unavailable', 503);
+  isError(await at.refresh(tokens[0].body.refresh_token), 'temporarily_unavailable', 503);
+  isError(await at.token(CODE, codes[0]), 'invalid_grant'); // ends its family, and that makes room
+  isGranted(await at.refresh(tokens[1].body.refresh_token)); // it was not used up by what there was no room for
+  assert.equal((await at.introspect(tokens[1].body.access_token)).active, true);
+});
+
 test('SIGHUP under load: every request is answered as it must be, none is lost', async () => {
   const before = await counters(server);
   let reloading = true;
@@ -376,5 +413,6 @@ test('SIGHUP under load: every request is answered as it must be, none is lost',
 });
 
 test('the token-servers of operation end with 0', async () => {
-  assert.deepEqual(await Promise.all([server, bare, audited, hostile].map((one) => one.stop())), [0, 0, 0, 0]);
+  const all = [server, bare, audited, hostile, keyed, small];
+  assert.deepEqual(await Promise.all(all.map((one) => one.stop())), all.map(() => 0));
 });
