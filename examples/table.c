@@ -145,36 +145,43 @@ static void sweep(as_table *table, int64_t now)
   }
 }
 
-/* What the lock need not be held for. */
-typedef struct prepared {
-  digests digest;
-  char *record;
-} prepared;
+#define MOST_ITEMS 2
+
+/* One table_exchange(), with all of it that the lock need not be held for. */
+typedef struct exchange {
+  const as_item *used, *item;
+  size_t items;
+  int64_t now;
+  digests used_digest;
+  digests digest[MOST_ITEMS];
+  char *record[MOST_ITEMS];
+} exchange;
 
 /* Access tokens may have half of the table, each other kind a sixth. A refresh token that is used
  * up makes room for its successor. */
-static int has_room(as_table *table, const as_item *used, const as_item *items,
-                    const prepared *ready, size_t count, int64_t now)
+static int fits(const as_table *table, const exchange *it)
 {
-  for (int again = 0; again < 2; again++) {
-    uint32_t more[KINDS] = { 0 };
-    int good = 1;
+  uint32_t more[KINDS] = { 0 };
+  int good = 1;
 
-    for (size_t i = 0; i < count; i++) {
-      as_kind kind = items[i].kind;
-      uint32_t share = table->entries / (kind == KIND_ACCESS_TOKEN ? 2 : 6);
-      int replaces = kind == KIND_REFRESH_TOKEN && used != NULL && used->kind == kind;
+  for (size_t i = 0; i < it->items; i++) {
+    as_kind kind = it->item[i].kind;
+    uint32_t share = table->entries / (kind == KIND_ACCESS_TOKEN ? 2 : 6);
+    int replaces = kind == KIND_REFRESH_TOKEN && it->used != NULL && it->used->kind == kind;
 
-      more[kind] += !replaces;
-      good = good && table->count[kind] + more[kind] <= share &&
-             table->octets[kind] + strlen(ready[i].record) <= (size_t)share * RECORD_ROOM;
-    }
-    if (good) {
-      return 1;
-    }
-    sweep(table, now);
+    more[kind] += !replaces;
+    good = good && table->count[kind] + more[kind] <= share &&
+           table->octets[kind] + strlen(it->record[i]) <= (size_t)share * RECORD_ROOM;
   }
-  return 0;
+  return good;
+}
+
+static int has_room(as_table *table, const exchange *it)
+{
+  if (!fits(table, it)) {
+    sweep(table, it->now);
+  }
+  return fits(table, it);
 }
 
 /* The entry of key, new or not, is put into the ring of kin (NONE: a ring of its own). */
@@ -286,24 +293,40 @@ as_found table_look(as_table *table, as_kind kind, const char *secret, int64_t n
   return *record != NULL ? found : FOUND_NOTHING;
 }
 
-#define MOST_ITEMS 2
-
-static int prepare(prepared out[MOST_ITEMS], const as_item *items, size_t count)
+static int prepare(exchange *it)
 {
-  int good = count <= MOST_ITEMS;
+  int good =
+      it->items <= MOST_ITEMS &&
+      (it->used == NULL || digest_secret(&it->used_digest, it->used->kind, it->used->secret));
 
-  for (size_t i = 0; i < count && good; i++) {
-    out[i].record = json_dumps(items[i].record, JSON_COMPACT);
-    good = out[i].record != NULL && digest_secret(&out[i].digest, items[i].kind, items[i].secret);
+  for (size_t i = 0; i < it->items && good; i++) {
+    it->record[i] = json_dumps(it->item[i].record, JSON_COMPACT);
+    good = it->record[i] != NULL &&
+           digest_secret(&it->digest[i], it->item[i].kind, it->item[i].secret);
   }
   return good;
 }
 
-static as_exchange exchange(as_table *table, const as_item *used, const digests *used_digest,
-                            const as_item *items, prepared *ready, size_t count, int64_t now)
+/* Takes the record of item i. */
+static uint32_t keep(as_table *table, exchange *it, size_t i, uint32_t kin)
+{
+  uint32_t at = place(table, &it->digest[i], it->item[i].kind, kin);
+  entry *kept = &table->entry[at];
+
+  table->octets[kept->kind] -= kept->record != NULL ? strlen(kept->record) : 0;
+  table->octets[kept->kind] += strlen(it->record[i]);
+  memcpy(kept->check, it->digest[i].check, DIGEST);
+  free(kept->record);
+  kept->record = it->record[i];
+  kept->expires = it->item[i].expires;
+  it->record[i] = NULL;
+  return at;
+}
+
+static as_exchange exchange_locked(as_table *table, exchange *it)
 {
   uint32_t kin = NONE;
-  as_found found = used != NULL ? state_of(table, used_digest, now, &kin) : FOUND_LIVE;
+  as_found found = it->used != NULL ? state_of(table, &it->used_digest, it->now, &kin) : FOUND_LIVE;
 
   if (found == FOUND_USED) {
     drop_family(table, kin);
@@ -312,26 +335,18 @@ static as_exchange exchange(as_table *table, const as_item *used, const digests 
   if (found == FOUND_NOTHING) {
     return EXCHANGE_GONE;
   }
-  if (!has_room(table, used, items, ready, count, now)) {
+  if (!has_room(table, it)) {
     return EXCHANGE_FULL;
   }
-  for (size_t i = 0; i < count; i++) {
-    uint32_t at = place(table, &ready[i].digest, items[i].kind, kin);
-    entry *kept = &table->entry[at];
+  for (size_t i = 0; i < it->items; i++) {
+    uint32_t at = keep(table, it, i, kin);
 
-    memcpy(kept->check, ready[i].digest.check, DIGEST);
-    table->octets[kept->kind] -= kept->record != NULL ? strlen(kept->record) : 0;
-    table->octets[kept->kind] += strlen(ready[i].record);
-    free(kept->record);
-    kept->record = ready[i].record;
-    kept->expires = items[i].expires;
-    ready[i].record = NULL;
     kin = kin != NONE ? kin : at;
   }
-  if (used != NULL && used->kind == KIND_CODE) {
+  if (it->used != NULL && it->used->kind == KIND_CODE) {
     table->entry[kin].used = 1;
-    table->entry[kin].expires = used->expires;
-  } else if (used != NULL && used->kind == KIND_REQUEST_URI) {
+    table->entry[kin].expires = it->used->expires;
+  } else if (it->used != NULL && it->used->kind == KIND_REQUEST_URI) {
     drop(table, kin);
   }
   return EXCHANGE_DONE;
@@ -340,18 +355,16 @@ static as_exchange exchange(as_table *table, const as_item *used, const digests 
 as_exchange table_exchange(as_table *table, const as_item *used, const as_item *items, size_t count,
                            int64_t now)
 {
-  prepared ready[MOST_ITEMS] = { 0 };
-  digests used_digest;
+  exchange it = { .used = used, .item = items, .items = count, .now = now };
   as_exchange done = EXCHANGE_FULL;
 
-  if (prepare(ready, items, count) &&
-      (used == NULL || digest_secret(&used_digest, used->kind, used->secret))) {
+  if (prepare(&it)) {
     (void)pthread_mutex_lock(&table->lock);
-    done = exchange(table, used, &used_digest, items, ready, count, now);
+    done = exchange_locked(table, &it);
     (void)pthread_mutex_unlock(&table->lock);
   }
   for (size_t i = 0; i < MOST_ITEMS; i++) {
-    free(ready[i].record);
+    free(it.record[i]);
   }
   return done;
 }

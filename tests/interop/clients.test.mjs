@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { Flow, RESOURCE_SERVER, isChallenged, isError, isGranted, tlsFetch } from './flow.mjs';
+import { CALLBACK, Flow, RESOURCE_SERVER, isChallenged, isError, isGranted, tlsFetch } from './flow.mjs';
 import { OLD_ASSERTION_MS, SECRET, startServer, writeFile } from './server.mjs';
 import { test } from './tap.mjs';
 import { makeCertificate } from './x509.mjs';
@@ -51,10 +51,10 @@ const clients = [
   { client_id: 'bound', client_secret: SECRET, ...capable, tls_client_certificate_bound_access_tokens: true },
   { client_id: 'secret', client_secret: SECRET, ...capable },
   { client_id: 'basic', client_secret: SECRET, token_endpoint_auth_method: 'client_secret_basic', ...capable },
-  { client_id: 'app', token_endpoint_auth_method: 'none', ...capable, grant_types: ['authorization_code'],
-    redirect_uris: ['https://client.example/callback'] },
+  { client_id: 'app', token_endpoint_auth_method: 'none', ...capable, grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: [CALLBACK] },
 ];
-const more = { clients, resource_servers: [RESOURCE_SERVER] };
+const more = { clients, resource_servers: [RESOURCE_SERVER], test_user: { sub: 'customer-12', scope } };
 const tls = {
   certificate: writeFile(site.cert, 'site.pem'),
   key: writeFile(site.key, 'site.key'),
@@ -207,6 +207,25 @@ test('a client with a secret that shows a certificate: bound to it; where it mus
   const answer = isGranted(await flow.token(GRANT, status));
   assert.deepEqual((await flow.introspect(answer.body.access_token)).cnf, { 'x5t#S256': x5t(certificates.self) });
   isError(await (await tlsFlow('bound', undefined, auth)).token(GRANT, status), 'invalid_request');
+});
+
+test('public client: its refresh token is bound to the certificate (RFC 8705 4, N-MTLS-02)', async () => {
+  const flow = await tlsFlow('app', certificates.self, oauth.None());
+  const first = isGranted(await flow.token('authorization_code', await flow.code(status)));
+  assert.deepEqual((await flow.introspect(first.body.access_token)).cnf, { 'x5t#S256': x5t(certificates.self) });
+  for (const other of [certificates.otherSelf, certificates.good, undefined]) {
+    isError(await (await tlsFlow('app', other, oauth.None())).refresh(first.body.refresh_token), 'invalid_grant');
+  }
+  isGranted(await flow.refresh(first.body.refresh_token));
+});
+
+test('public client: what was met at PAR does not count without the certificate that was shown there', async () => {
+  const flow = await tlsFlow('app', certificates.self, oauth.None());
+  const request = await flow.request(payments);
+  const challenge = isChallenged(await flow.push(request));
+  const grant = await flow.pushedCode(await flow.push({ ...request, ...(await flow.evidence(challenge)) }));
+  isChallenged(await (await tlsFlow('app', certificates.otherSelf, oauth.None())).token('authorization_code', grant));
+  isGranted(await flow.token('authorization_code', grant), 'payments');
 });
 
 const shown = [

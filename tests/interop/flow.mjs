@@ -128,7 +128,7 @@ export class Flow {
   async browse(params) {
     const url = new URL(this.as.authorization_endpoint);
     url.search = new URLSearchParams(params).toString();
-    const response = await fetch(url, { redirect: 'manual' });
+    const response = await (this.options[oauth.customFetch] ?? fetch)(url, { redirect: 'manual', headers: {} });
     return {
       status: response.status,
       location: response.headers.get('location'),
