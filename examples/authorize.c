@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See authorize.h. A host has a login and a consent page in the place of handle_authorize(); what it
- * must check of a request, and keep with the code, is the same. */
+/* See authorize.h. A host has a login and a consent page in the place of handle_authorize(); what
+ * it must check of a request, and keep with the code, is the same. */
 
 #include "authorize.h"
 
@@ -16,7 +16,7 @@
 #define MOST_DETAILS (8u * 1024u) /* libocc's own limit, which the query has not passed */
 #define THUMBPRINT   43u          /* base64url of 32 octets */
 
-/* ---- Reading an authorization request --------------------------------------------------------- */
+/* ---- Reading an authorization request -------------------------------------------------------- */
 
 static int is_base64url(const char *text, size_t least, size_t most)
 {
@@ -122,7 +122,7 @@ const char *authorization_read(json_t **record, const as_policy *policy, const a
   return error;
 }
 
-/* ---- GET /authorize --------------------------------------------------------------------------- */
+/* ---- GET /authorize -------------------------------------------------------------------------- */
 
 /* Collects the query. A repeated parameter, but for resource, spoils it; so does a zero octet. */
 typedef struct query_reader {

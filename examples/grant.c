@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See grant.h. Called by walk.c when libocc asks CHECK: client and sender keys are verified by then,
- * and nothing is used up. */
+/* See grant.h. Called by walk.c when libocc asks CHECK: client and sender keys are verified by
+ * then, and nothing is used up. */
 
 #include "grant.h"
 

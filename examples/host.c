@@ -108,7 +108,7 @@ static int make_parts(as_host *host, const json_t *config)
   return rc == OCC_OK;
 }
 
-/* ---- What a reload replaces ------------------------------------------------------------------- */
+/* ---- What a reload replaces ------------------------------------------------------------------ */
 
 static void snapshot_free(as_snapshot *snapshot)
 {

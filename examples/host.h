@@ -2,8 +2,8 @@
 #ifndef EXAMPLES_HOST_H
 #define EXAMPLES_HOST_H
 
-/* What the process has once (as_host), and what a reload replaces (as_snapshot). A request holds the
- * snapshot that it began with until it is answered, so a reload loses none. */
+/* What the process has once (as_host), and what a reload replaces (as_snapshot). A request holds
+ * the snapshot that it began with until it is answered, so a reload loses none. */
 
 #include <jansson.h>
 #include <pthread.h>

@@ -57,7 +57,8 @@ static json_t *access_record(const as_request *request, const occ_txn *txn, cons
   return record;
 }
 
-/* What was granted with the code, whatever part of it is asked for now: spec: RFC 6749 section 6. */
+/* What was granted with the code, whatever part of it is asked for now.
+ * spec: RFC 6749 section 6 */
 static json_t *refresh_record(const as_request *request, const occ_txn *txn, const issue *it)
 {
   const json_t *from = request->grant.record;
@@ -199,7 +200,7 @@ enum MHD_Result issue_token(as_request *request, occ_txn *txn)
   return sent;
 }
 
-/* ---- Pushed authorization requests ------------------------------------------------------------ */
+/* ---- Pushed authorization requests ----------------------------------------------------------- */
 
 /* A key that was shown with the request is the key of its code: spec: RFC 9449 section 10.1. What
  * was met stays here, sealed, until the code comes: the client never sees it. */

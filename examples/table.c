@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /* See table.h. Called from all threads. A hash table with chains; entries of one family (a code and
- * all that came of it) are linked in a ring. Indexes stand for pointers, so that an entry is small. */
+ * all that came of it) are linked in a ring. Indexes stand for pointers: an entry is small. */
 
 #include "table.h"
 
@@ -86,7 +86,7 @@ char *refresh_successor(const char *old)
   return token;
 }
 
-/* ---- Entries. Everything from here to "The calls" is called with the lock held ---------------- */
+/* ---- Entries. Everything from here to "The calls" is called with the lock held --------------- */
 
 static uint32_t *bucket_of(const as_table *table, const unsigned char *key)
 {
@@ -231,7 +231,7 @@ static as_found state_of(as_table *table, const digests *digest, int64_t now, ui
              : FOUND_LIVE;
 }
 
-/* ---- The calls -------------------------------------------------------------------------------- */
+/* ---- The calls ------------------------------------------------------------------------------- */
 
 as_table *table_new(size_t entries)
 {

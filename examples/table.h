@@ -3,8 +3,9 @@
 #define EXAMPLES_TABLE_H
 
 /* What the server has handed out and must know again: codes, request_uris, tokens. In memory,
- * bounded in number and octets, expiring. Of a secret only its SHA-256 is kept: who reads this memory can redeem
- * nothing. A real host has a database; what is one call here is one transaction there. */
+ * bounded in number and octets, expiring. Of a secret only its SHA-256 is kept: who reads this
+ * memory can redeem nothing. A real host has a database; what is one call here is one transaction
+ * there. */
 
 #include <jansson.h>
 #include <stddef.h>

@@ -16,8 +16,8 @@ typedef struct as_tls {
   char *certificate, *key, *client_ca;
 } as_tls;
 
-/* config.tls: {"certificate","key","client_ca"}, names of files, or NULL. 1, or 0 after a message on
- * stderr. */
+/* config.tls: {"certificate","key","client_ca"}, names of files, or NULL. 1, or 0 after a message
+ * on stderr. */
 int tls_load(as_tls *out, const json_t *config);
 void tls_clear(as_tls *tls);
 

@@ -30,7 +30,7 @@
 #define HEADER_MEMORY (64u * 1024u) /* above libocc's 16 KiB a header, so that libocc answers */
 #define IDLE_SECONDS  15u
 
-/* ---- Which path is whose ---------------------------------------------------------------------- */
+/* ---- Which path is whose --------------------------------------------------------------------- */
 
 static enum MHD_Result handle_health(as_request *request)
 {
@@ -78,7 +78,7 @@ static enum MHD_Result dispatch(as_request *request, const char *path, const cha
                     NULL);
 }
 
-/* ---- HTTP ------------------------------------------------------------------------------------- */
+/* ---- HTTP ------------------------------------------------------------------------------------ */
 
 /* Keeps one octet more than is allowed and drops the rest: libocc then sees that it is too much. */
 static int take_body(as_request *request, const char *data, size_t len)

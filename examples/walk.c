@@ -15,7 +15,7 @@
 #include "reply.h"
 #include "tls.h"
 
-/* ---- What libocc asks ------------------------------------------------------------------------- */
+/* ---- What libocc asks ------------------------------------------------------------------------ */
 
 /* Who is that? For a client that showed no secret libocc goes on by what it has registered: a key,
  * a certificate, or nothing. An id that is in the request is only a name until then. */
@@ -107,7 +107,7 @@ static int answer_question(as_request *request, occ_txn *txn)
   return occ_txn_answer(txn, q->ticket, OCC_NO, NULL, 0);
 }
 
-/* ---- What libocc is told ---------------------------------------------------------------------- */
+/* ---- What libocc is told --------------------------------------------------------------------- */
 
 static enum MHD_Result add_header(void *txn, enum MHD_ValueKind kind, const char *name,
                                   size_t name_len, const char *value, size_t value_len)
@@ -139,8 +139,8 @@ static const as_client *client_by_basic(const as_request *request, int *used)
 }
 
 /* Secrets are the host's to verify; of all other clients nothing is said here, and libocc
- * authenticates them. A secret that is wrong, or one of two, is not vouched for: libocc then answers
- * invalid_client, where its turn is. */
+ * authenticates them. A secret that is wrong, or one of two, is not vouched for: libocc then
+ * refuses the client, where its turn is. */
 static void authenticate(const as_request *request, occ_txn *txn)
 {
   size_t len = 0;
@@ -203,7 +203,7 @@ static int64_t later(int64_t than)
   return now > than ? now : than;
 }
 
-/* ---- The whole walk --------------------------------------------------------------------------- */
+/* ---- The whole walk -------------------------------------------------------------------------- */
 
 /* NULL where there is no memory: even that has an answer to send. */
 static occ_txn *walk(as_request *request, occ_endpoint endpoint)

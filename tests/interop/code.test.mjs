@@ -13,7 +13,8 @@ const CODE = 'authorization_code';
 const REFRESH = 'refresh_token';
 const scope = ['status', 'payments', 'payments.large'];
 const capable = { insufficient_client_authorization_supported: true, scope };
-const by_code = { ...capable, redirect_uris: [CALLBACK, 'https://client.example/two?x=1'], grant_types: [CODE, REFRESH] };
+const redirect_uris = [CALLBACK, 'https://client.example/two?x=1'];
+const by_code = { ...capable, redirect_uris, grant_types: [CODE, REFRESH] };
 const secret = { client_secret: SECRET };
 const open = { token_endpoint_auth_method: 'none' };
 
@@ -77,8 +78,9 @@ test('code: a part of its scope may be asked for, and is judged by that part', a
 
 test('code: its resource is what the token is for', async () => {
   const both = [['resource', 'https://api.example/plain'], ['resource', 'https://api.example/two']];
-  const params = new URLSearchParams([...Object.entries({ client_id: 'web', ...(await web.request(status)) }), ...both]);
-  const grant = { code: web.callback(await web.browse(params)).get('code'), code_verifier: web.verifier, redirect_uri: CALLBACK };
+  const params = Object.entries({ client_id: 'web', ...(await web.request(status)) });
+  const callback = web.callback(await web.browse(new URLSearchParams([...params, ...both])));
+  const grant = { code: callback.get('code'), code_verifier: web.verifier, redirect_uri: CALLBACK };
   isError(await web.token(CODE, grant, { resource: 'https://api.example/third' }), 'invalid_target');
   const answer = isGranted(await web.token(CODE, grant, { resource: 'https://api.example/two' }));
   assert.deepEqual((await web.introspect(answer.body.access_token)).aud, ['https://api.example/two']);
@@ -96,7 +98,8 @@ test('code used twice: refused, and the tokens made of it have ended (RFC 6749 4
 
 // What does not fit does not use the code up either, nor end what came of it.
 const misfits = [
-  ['another verifier', async (grant) => web.token(CODE, { ...grant, code_verifier: oauth.generateRandomCodeVerifier() })],
+  ['another verifier', async (grant) =>
+    web.token(CODE, { ...grant, code_verifier: oauth.generateRandomCodeVerifier() })],
   ['the challenge as verifier', async (grant) =>
     web.token(CODE, { ...grant, code_verifier: await oauth.calculatePKCECodeChallenge(grant.code_verifier) })],
   ['no verifier', async ({ code_verifier: _, ...grant }) => web.token(CODE, grant)],
@@ -174,7 +177,7 @@ const errors = [
   ['a scope that the client has not', { scope: 'admin' }, 'invalid_scope'],
   ['a scope that the user has not', { scope: 'payments.large' }, 'invalid_scope'],
   ['a resource that nobody knows', { resource: 'https://api.example/third' }, 'invalid_target'],
-  ['authorization_details of no known type', { authorization_details: '[{"type":"x"}]' }, 'invalid_authorization_details'],
+  ['authorization_details of no type', { authorization_details: '[{"type":"x"}]' }, 'invalid_authorization_details'],
   ['authorization_details that are no JSON', { authorization_details: '[' }, 'invalid_authorization_details'],
   ['a dpop_jkt that is none', { dpop_jkt: 'x' }, 'invalid_request'],
 ];
@@ -256,7 +259,8 @@ test('refresh token: one that was rotated is refused, and its family has ended',
 });
 
 test('refresh token: one family that ends leaves the others', async () => {
-  const [one, two] = [isGranted(await web.token(CODE, await web.code(status))), isGranted(await web.token(CODE, await web.code(status)))];
+  const one = isGranted(await web.token(CODE, await web.code(status)));
+  const two = isGranted(await web.token(CODE, await web.code(status)));
   isGranted(await web.refresh(one.body.refresh_token));
   isError(await web.refresh(one.body.refresh_token), 'invalid_grant');
   assert.equal(await active(two), true);
@@ -302,7 +306,7 @@ test('the same refresh token in parallel: one token', async () => {
   isError(await web.refresh(granted[0].body.refresh_token), 'invalid_grant');
 });
 
-test('public client: its refresh token is bound to the DPoP key (RFC 9449 5); the wrong one changes nothing', async () => {
+test('public client: its refresh token is bound to the DPoP key (RFC 9449 5); others change nothing', async () => {
   const first = isGranted(await app.token(CODE, await app.code(status)), 'status');
   assert.equal(first.body.token_type, 'DPoP');
   const other = await app.withKey();
@@ -369,7 +373,8 @@ test('PAR: a challenge at /par, and none for the code: what was met is carried t
 
 test('PAR: what was met is for its code alone: the refresh token is challenged again', async () => {
   const request = await web.request(payments);
-  const pushed = isPushed(await web.push({ ...request, ...(await web.evidence(isChallenged(await web.push(request)))) }));
+  const evidence = await web.evidence(isChallenged(await web.push(request)));
+  const pushed = isPushed(await web.push({ ...request, ...evidence }));
   const { body } = isGranted(await web.token(CODE, await web.pushedCode(pushed)));
   isChallenged(await web.refresh(body.refresh_token));
   isChallenged(await web.token(CODE, await web.code(payments)));
@@ -378,7 +383,8 @@ test('PAR: what was met is for its code alone: the refresh token is challenged a
 test('PAR: what was met does not count for another key than the one shown there', async () => {
   const flow = await web.withKey();
   const request = await flow.request(payments);
-  const pushed = isPushed(await flow.push({ ...request, ...(await flow.evidence(isChallenged(await flow.push(request)))) }));
+  const evidence = await flow.evidence(isChallenged(await flow.push(request)));
+  const pushed = isPushed(await flow.push({ ...request, ...evidence }));
   const grant = await flow.pushedCode(pushed);
   isError(await web.token(CODE, grant), 'invalid_grant'); // the code is bound to it, RFC 9449 section 10.1
   isError(await (await web.withKey()).token(CODE, grant), 'invalid_grant');
@@ -388,7 +394,8 @@ test('PAR: what was met does not count for another key than the one shown there'
 test('PAR: a changed request with the session of another is challenged afresh', async () => {
   const request = await web.request(payments);
   const challenge = isChallenged(await web.push(request));
-  isChallenged(await web.push({ ...(await web.request({ scope: 'status payments' })), ...(await web.evidence(challenge)) }));
+  const changed = await web.request({ scope: 'status payments' });
+  isChallenged(await web.push({ ...changed, ...(await web.evidence(challenge)) }));
   isPushed(await web.push({ ...request, ...(await web.evidence(challenge)) }));
 });
 
@@ -449,7 +456,8 @@ test('PAR refused: nobody, a wrong secret', async () => {
 });
 
 test('PAR and /authorize take their own methods alone', async () => {
-  for (const [path, method, allow] of [['/par', 'GET', 'POST'], ['/authorize', 'POST', 'GET'], ['/token', 'PUT', 'POST']]) {
+  const rows = [['/par', 'GET', 'POST'], ['/authorize', 'POST', 'GET'], ['/token', 'PUT', 'POST']];
+  for (const [path, method, allow] of rows) {
     const response = await fetch(server.origin + path, { method });
     assert.deepEqual([response.status, response.headers.get('allow')], [405, allow]);
   }

@@ -160,10 +160,9 @@ export class Flow {
   // By the library's own function for codes.
   async redeem(callback, verifier = this.verifier) {
     const { as, client, auth, options } = this;
+    const send = () => oauth.authorizationCodeGrantRequest(as, client, auth, callback, CALLBACK, verifier, options);
     return this.ask(async () =>
-      read(await oauth.authorizationCodeGrantRequest(as, client, auth, callback, CALLBACK, verifier, options), (response) =>
-        oauth.processAuthorizationCodeResponse(as, client, response),
-      ),
+      read(await send(), (response) => oauth.processAuthorizationCodeResponse(as, client, response)),
     );
   }
 

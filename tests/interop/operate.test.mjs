@@ -25,16 +25,16 @@ const more = {
   resource_servers: [RESOURCE_SERVER, { id: 'second', secret: 'two' }],
   test_user: { sub: 'customer-12', scope },
 };
+const sealKey = (id, seal_from) => ({
+  id, key: Buffer.alloc(32, id).toString('base64url'), seal_from, open_until: Date.now() + 86_400_000,
+});
 const auditFile = filePath('audit.log');
 const [server, bare, audited, hostile, keyed, small] = await Promise.all([
   startServer({}, more),
   startServer(),
   startServer({}, { ...more, audit: { file: auditFile } }),
   startServer({}, more),
-  startServer({}, {
-    ...more,
-    keys: { keys: [{ id: 'k1', key: Buffer.alloc(32, 'k1').toString('base64url'), seal_from: 0, open_until: Date.now() + 86_400_000 }] },
-  }),
+  startServer({}, { ...more, keys: { keys: [sealKey('k1', 0)] } }),
   startServer({}, { ...more, table_entries: 16 }),
 ]);
 const flow = await Flow.make(server, 'agent');
@@ -84,7 +84,9 @@ test('introspection is for resource servers: wrong secret, other name, a client,
       headers: authorization === undefined ? {} : { authorization },
       body: new URLSearchParams({ token: body.access_token }),
     });
-  for (const who of [basic('api.example', 'wrong'), basic('second', RESOURCE_SERVER.secret), basic('agent'), basic('', ''), 'Basic =', undefined]) {
+  const swapped = basic('second', RESOURCE_SERVER.secret);
+  const others = [basic('api.example', 'wrong'), swapped, basic('agent'), basic('', '')];
+  for (const who of [...others, 'Basic =', undefined]) {
     const response = await ask(who);
     assert.equal(response.status, 401);
     assert.match(response.headers.get('www-authenticate'), /^Basic /);
@@ -197,7 +199,8 @@ test('counters: 1,000 hostile requests make no label and hold nothing that was s
   const worker = async () => {
     while (sent < 1000) {
       const i = sent++;
-      const answer = await post(hostile, { params: make[i % make.length](i), authorization: who[Math.floor(i / 10) % 3] });
+      const authorization = who[Math.floor(i / make.length) % who.length];
+      const answer = await post(hostile, { params: make[i % make.length](i), authorization });
       assert.ok(answer.status >= 400 && answer.status < 500, String(answer.status));
     }
   };
@@ -294,7 +297,8 @@ test('SIGHUP: new clients, rules, secrets and users; what is out stays good', as
   const { body } = isGranted(await flow.token(CODE, await flow.code(status)));
   const code = await flow.code(status);
   const added = { client_id: 'new', client_secret: 'of its own', scope };
-  assert.equal(await server.reload({ clients: [agent, added], rules: [rule, { scope: 'status', requirement: 'attested' }] }), true);
+  const rules = [rule, { scope: 'status', requirement: 'attested' }];
+  assert.equal(await server.reload({ clients: [agent, added], rules }), true);
   isGranted(await flow.token(GRANT, payments, await flow.evidence(session)));
   assert.equal((await flow.introspect(body.access_token)).active, true);
   isChallenged(await flow.token(GRANT, status)); // the new rule, for what was granted before it, too
@@ -343,10 +347,7 @@ test('SIGHUP with what cannot be: the old stays, and it is said why', async () =
 });
 
 test('SIGHUP: a key ring is rotated and no session is lost; one that would lose some is not taken', async () => {
-  const key = (id, seal_from) => ({
-    id, key: Buffer.alloc(32, id).toString('base64url'), seal_from, open_until: Date.now() + 86_400_000,
-  });
-  const [first, second] = [key('k1', 0), key('k2', Date.now())];
+  const [first, second] = [sealKey('k1', 0), sealKey('k2', Date.now())];
   assert.equal(await keyed.reload({ keys: { keys: [first] } }), true);
   const at = await Flow.make(keyed, 'agent');
   const before = isChallenged(await at.token(GRANT, payments));

@@ -117,7 +117,8 @@ class Server {
     return this;
   }
 
-  // SIGHUP, with other members in the configuration, or another text. Waits until the server has taken it, or said why it does not.
+  // SIGHUP, with other members in the configuration, or another text. Waits until the server has taken it, or has said
+  // why it does not.
   async reload(change) {
     const before = [this.said.length, this.log.length];
     this.content = { ...this.content, ...(typeof change === 'string' ? {} : change) };

@@ -7,8 +7,8 @@ import { X509Certificate, generateKeyPairSync, randomBytes, sign } from 'node:cr
 function der(tag, ...parts) {
   const content = Buffer.concat(parts);
   const { length } = content;
-  const head = length < 128 ? [tag, length] : length < 256 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from(head), content]);
+  const head = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from([tag, ...head]), content]);
 }
 
 const sequence = (...parts) => der(0x30, ...parts);
@@ -48,7 +48,8 @@ function extensions({ ca, purpose, dns, ip }) {
   return all.length === 0 ? [] : [der(0xa3, sequence(...all))];
 }
 
-// makeCertificate COMMON-NAME, {issuer: another of these, days, ca, purpose, dns, ip}: {cn, key, cert} as PEM, publicKey.
+// makeCertificate COMMON-NAME, {issuer: another of these, days, ca, purpose, dns, ip}: {cn, key, cert, raw, publicKey};
+// key and cert are PEM.
 export function makeCertificate(cn, { issuer, days = 1, ...more } = {}) {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
