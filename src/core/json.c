@@ -190,10 +190,7 @@ int occ_txn_set_json(occ_txn *txn, const char *json, size_t len)
     }
   }
   json_decref(object);
-  if (rc != OCC_OK && txn->input_rc == OCC_OK) {
-    txn->input_rc = rc; /* half a request must not run */
-  }
-  return rc;
+  return occ__txn_filled(txn, rc, __func__); /* half a request must not run */
 }
 
 static void put_keys(occ_buf *out, const occ_question *q)

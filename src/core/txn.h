@@ -164,6 +164,7 @@ struct occ_txn {
   int has_body, has_params;
   occ_headers headers;
   int input_rc;          /* first error while filling: negative status or reason */
+  const char *input_by;  /* the call that failed; static */
   int client_set;        /* the host said who the client is */
   const char *client_id; /* set, or claimed by the form */
   const char *client_method, *client_key;
@@ -233,6 +234,8 @@ struct occ_txn {
   size_t logged;
 };
 
+/* txn.c: what a setter came to; by: its name, static. The result to return: the peer's fault is none of the call. */
+int occ__txn_filled(occ_txn *txn, int rc, const char *by);
 /* txn.c: ways out of an action. */
 occ_step occ__txn_refuse(occ_txn *txn, int reason);
 occ_step occ__txn_refuse_as(occ_txn *txn, occ_oauth_error error, int reason);

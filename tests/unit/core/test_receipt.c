@@ -685,6 +685,38 @@ static void test_receipt__keeps_the_time_of_earlier_rounds(void **state)
   }
 }
 
+static void test_receipt__what_was_met_twice_has_the_later_time(void **state)
+{
+  x_host *x = *state;
+  const occ_key_set *keys = occ__keyring_take(x->ring);
+  occ_workspace *ws = NULL;
+  occ_receipt receipt;
+  occ_sealed sealed;
+  char body[2048];
+  occ_txn *txn;
+
+  x->endpoint = OCC_PAR;
+  challenged(x, PUSHED, NULL, "who");
+  (void)snprintf(body, sizeof(body), PUSHED "&challenge_session=%s&" EV, x->handle);
+  txn = x_at(x, body, OCC_ASK_DECIDE);
+  assert_true(occ_txn_is_satisfied(txn, "who"));
+  assert_int_equal(occ_txn_answer_challenge(txn, occ_txn_question(txn)->ticket, "who", NULL),
+                   OCC_OK);
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(x_handle(x, txn), 1);
+  occ_txn_free(txn);
+  x->now += 1000;
+  txn = step(x, PUSHED, EV, NULL);
+  assert_int_equal(occ__lib_take(x->lib, &ws), OCC_OK);
+  assert_int_equal(occ__receipt_decode(&sealed, occ__span_text(occ_txn_receipt(txn))), OCC_OK);
+  assert_int_equal(occ__receipt_open(&receipt, ws, keys, &sealed, X_T0), OCC_OK);
+  assert_int_equal(receipt.met_count, 1);
+  assert_true(receipt.met[0].at == X_T0 + 1000);
+  occ_txn_free(txn);
+  occ__lib_give(x->lib, ws);
+  occ__keyring_give(x->ring, keys);
+}
+
 static void test_receipt__counts_for_its_time(void **state)
 {
   static const struct {
@@ -1257,6 +1289,7 @@ int main(void)
     TEST(test_receipt__goes_with_what_is_given_back),
     TEST(test_receipt__says_what_was_met_and_how),
     TEST(test_receipt__keeps_the_time_of_earlier_rounds),
+    TEST(test_receipt__what_was_met_twice_has_the_later_time),
     TEST(test_receipt__counts_for_its_time),
     TEST(test_receipt__ends_while_it_is_looked_at),
     TEST(test_receipt__is_for_one_client_and_its_keys),
