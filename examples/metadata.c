@@ -11,7 +11,8 @@
 #include "clients.h"
 #include "common.h"
 
-#define WELL_KNOWN "/.well-known/oauth-authorization-server"
+#define WELL_KNOWN   "/.well-known/oauth-authorization-server"
+#define BY_ASSERTION "private_key_jwt"
 
 static void add(json_t *list, const char *text)
 {
@@ -49,22 +50,11 @@ static void put_of_clients(json_t *out, const json_t *config)
     }
   }
   (void)json_object_set_new(out, "grant_types_supported", grants);
-  (void)json_object_set_new(out, "token_endpoint_auth_methods_supported", methods);
-}
-
-/* spec: RFC 8414 section 2: required where assertions are taken. The list is libocc's own where the
- * configuration has none (docs/options.md). */
-static void put_algs(json_t *out, const json_t *libocc)
-{
-  json_t *algs = json_object_get(libocc, "client_assertion_algs");
-
-  if (list_has(json_object_get(out, "token_endpoint_auth_methods_supported"), "private_key_jwt",
-               strlen("private_key_jwt"))) {
-    (void)json_object_set_new(
-        out, "token_endpoint_auth_signing_alg_values_supported",
-        algs != NULL ? json_deep_copy(algs)
-                     : json_pack("[s,s,s,s,s]", "ES256", "Ed25519", "EdDSA", "PS256", "RS256"));
+  /* libocc names what it can do alone: our clients may use less, and what needs us. */
+  if (!list_has(methods, BY_ASSERTION, strlen(BY_ASSERTION))) {
+    (void)json_object_del(out, "token_endpoint_auth_signing_alg_values_supported");
   }
+  (void)json_object_set_new(out, "token_endpoint_auth_methods_supported", methods);
 }
 
 static void put_authorize(json_t *out, const json_t *config, const char *origin, size_t len)
@@ -115,7 +105,6 @@ int metadata_make(json_t **out, char **path, const json_t *config, const occ_ser
   (void)json_object_set(*out, "token_endpoint",
                         json_array_get(json_object_get(libocc, "token_urls"), 0));
   put_of_clients(*out, config);
-  put_algs(*out, libocc);
   put_authorize(*out, config, issuer, origin);
   put_introspection(*out, config, issuer, origin);
   if (json_object_get(json_object_get(config, "tls"), "client_ca") != NULL) {
