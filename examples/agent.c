@@ -3,8 +3,8 @@
 /* agent CONFIG.json [OPTIONS]: gets a token and answers the challenges on the way, over libcurl.
  *
  * To use libocc in an agent of your own, read run_call() and send_request(): they are the whole
- * of it. http.c carries the messages, show.c prints them, keys.c makes keys; spoil.c is for the
- * demo and has no place in an honest agent. */
+ * of it. http.c carries the messages, show.c prints them, options.c reads the command line, keys.c
+ * makes keys; spoil.c is for the demo and has no place in an honest agent. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,21 +14,12 @@
 #include "http.h"
 #include "keys.h"
 #include "occ/occ.h"
+#include "options.h"
 #include "show.h"
 #include "spoil.h"
 
-/* Exit codes. */
-#define GOT_TOKEN 0
-#define REFUSED   1
-#define USAGE     2
-#define FAILED    3
-
 typedef struct agent_program {
-  json_t *config;
-  json_t *params; /* {"scope":"payments"}: of the first request */
-  int verbose;
-  int repeat;
-  spoil_plan plan;
+  agent_options options;
   occ_lib *lib;
   occ_agent *agent;
   CURL *curl;
@@ -39,7 +30,7 @@ typedef struct agent_program {
 /* The members of the file that are libocc's. The issuer comes from here and never from a
  * challenge: evidence is made for it, and a server that passes on the challenge of another one
  * gets nothing that it could use there. */
-static char *agent_options(const json_t *config)
+static char *libocc_options(const json_t *config)
 {
   static const char *const names[] = { "issuer",           "token_url",     "client_id",
                                        "assertion_issuer", "assertion_typ", "rounds",
@@ -79,9 +70,9 @@ static int add_keys(occ_agent *agent, json_t *keys)
 
 static int make_agent(agent_program *me)
 {
-  const char *id = json_string_value(json_object_get(me->config, "client_id"));
-  const char *secret = json_string_value(json_object_get(me->config, "client_secret"));
-  char *options = agent_options(me->config);
+  const char *id = json_string_value(json_object_get(me->options.config, "client_id"));
+  const char *secret = json_string_value(json_object_get(me->options.config, "client_secret"));
+  char *options = libocc_options(me->options.config);
   int rc = options != NULL && id != NULL && secret != NULL ? OCC_OK : OCC_ERR_ARGUMENT;
 
   if (rc == OCC_OK) {
@@ -91,7 +82,7 @@ static int make_agent(agent_program *me)
     rc = occ_agent_new(&me->agent, me->lib, options, strlen(options));
   }
   if (rc == OCC_OK) {
-    rc = add_keys(me->agent, json_object_get(me->config, "keys"));
+    rc = add_keys(me->agent, json_object_get(me->options.config, "keys"));
   }
   if (rc == OCC_OK) {
     me->curl = http_open(id, secret);
@@ -106,34 +97,48 @@ static int make_agent(agent_program *me)
 
 /* ---- One token request with its rounds ------------------------------------------------------- */
 
-/* What the last response says: it is the token, or some OAuth error. */
+/* It is the token, or what was pushed is known by a request_uri. */
+static int judge_success(const agent_program *me, const json_t *answer)
+{
+  const char *type = json_string_value(json_object_get(answer, "token_type"));
+  const char *scope = json_string_value(json_object_get(answer, "scope"));
+  int status = FAILED;
+
+  if (json_object_get(answer, "request_uri") != NULL) {
+    printf("pushed: request_uri\n");
+    status = GOT_TOKEN;
+  } else if (type == NULL || json_object_get(answer, "access_token") == NULL) {
+    fprintf(stderr, "neither a token nor an error\n");
+  } else if (json_object_get(json_object_get(me->options.config, "keys"), "dpop") != NULL &&
+             strcmp(type, "DPoP") != 0) {
+    /* spec: RFC 9449 section 5 */
+    fprintf(stderr, "a proof was sent and the token is not bound to its key: thrown away\n");
+  } else {
+    printf("token: %s, scope %s\n", type, scope != NULL ? scope : "(none)");
+    status = GOT_TOKEN;
+  }
+  return status;
+}
+
+/* What the last response says: a success, or some OAuth error. */
 static int judge(const agent_program *me, const occ_challenge *result)
 {
   const char *error = occ_challenge_error(result);
-  json_t *token = NULL;
-  const char *type = NULL;
-  const char *scope = NULL;
+  const char *body = occ_challenge_body(result, NULL);
+  json_t *answer = NULL;
   int status = REFUSED;
 
   if (error != NULL) {
     printf("refused: %s\n", error);
     return status;
   }
-  token = json_loads(occ_challenge_body(result, NULL), 0, NULL);
-  type = json_string_value(json_object_get(token, "token_type"));
-  scope = json_string_value(json_object_get(token, "scope"));
-  if (type == NULL || json_object_get(token, "access_token") == NULL) {
-    fprintf(stderr, "neither a token nor an error\n");
+  answer = json_loads(body, 0, NULL);
+  status = judge_success(me, answer);
+  json_decref(answer);
+  if (status == GOT_TOKEN && me->options.save != NULL &&
+      !write_private_file(me->options.save, body)) {
     status = FAILED;
-  } else if (json_object_get(json_object_get(me->config, "keys"), "dpop") != NULL &&
-             strcmp(type, "DPoP") != 0) {
-    fprintf(stderr, "a proof was sent and the token is not bound to its key: thrown away\n");
-    status = FAILED; /* spec: RFC 9449 section 5 */
-  } else {
-    printf("token: %s, scope %s\n", type, scope != NULL ? scope : "(none)");
-    status = GOT_TOKEN;
   }
-  json_decref(token);
   return status;
 }
 
@@ -177,15 +182,15 @@ static struct curl_slist *request_headers(const occ_call *call)
 static int send_request(agent_program *me, occ_call *call, http_answer *answer)
 {
   const occ_question *q = occ_call_question(call);
-  char *body = spoil_body(&me->plan, q->data, q->len);
+  char *body = spoil_body(&me->options.plan, q->data, q->len);
   struct curl_slist *headers = request_headers(call);
   int rc = OCC_ERR_MEMORY;
 
   http_answer_clear(answer);
   if (body != NULL) {
-    show_request(me->verbose, q->url, headers, body, strlen(body));
+    show_request(me->options.verbose, q->url, headers, body, strlen(body));
     http_post(me->curl, q->url, headers, body, strlen(body), answer);
-    show_answer(me->verbose, answer);
+    show_answer(me->options.verbose, answer);
     rc = occ_call_answer_send(call, q->ticket, answer->status, answer->headers, answer->body,
                               answer->len);
   }
@@ -243,18 +248,18 @@ static int run_call(agent_program *me)
   int rc = occ_call_new(&call, me->agent);
 
   if (rc == OCC_OK) {
-    rc = add_params(call, me->params);
+    rc = add_params(call, me->options.params);
   }
   while (rc == OCC_OK && (rc = occ_call_run(call, clock_ms())) == OCC_PENDING) {
     rc = answer_question(me, call, &answer);
-    if (ends_here(&me->plan, &answer)) {
+    if (ends_here(&me->options.plan, &answer)) {
       break;
     }
   }
-  if (me->plan.saved) {
+  if (me->options.plan.saved) {
     printf("saved: session and evidence, not sent\n");
     status = GOT_TOKEN;
-  } else if (me->plan.spoiled) {
+  } else if (me->options.plan.spoiled) {
     status = judge_spoiled(me, &answer);
   } else if (rc == OCC_OK) {
     status = judge(me, occ_call_result(call));
@@ -270,115 +275,16 @@ static int run_call(agent_program *me)
  * proof is a new one and nothing but the session is used twice. */
 static int repeat_call(agent_program *me)
 {
-  if (me->plan.added == NULL) {
+  if (me->options.plan.added == NULL) {
     fprintf(stderr, "nothing to repeat: there was no challenge\n");
     return FAILED;
   }
-  json_decref(me->plan.put);
-  me->plan.put = json_incref(me->plan.added);
+  json_decref(me->options.plan.put);
+  me->options.plan.put = json_incref(me->options.plan.added);
   return run_call(me);
 }
 
-/* ---- The command line ------------------------------------------------------------------------ */
-
-static const char usage[] =
-    "usage: agent CONFIG.json [--verbose] [--param NAME=VALUE]...\n"
-    "       agent CONFIG.json --repeat               the follow-up twice; the second answer "
-    "counts\n"
-    "       agent CONFIG.json --change NAME=VALUE    the follow-up changed\n"
-    "       agent CONFIG.json --wait SECONDS         the follow-up late\n"
-    "       agent CONFIG.json --save-session FILE    the follow-up kept instead of sent\n"
-    "       agent CONFIG.json --use-session FILE     somebody else's session and evidence\n"
-    "       agent --new-key KID | --public-key JWK-FILE\n"
-    "exit code: 0 token, 1 refused, 2 usage, 3 failed\n";
-
-static int set_param(json_t *params, const char *text)
-{
-  size_t len = strcspn(text, "=");
-  char *name = text_copy(text, len);
-  int good = name != NULL && text[len] == '=' &&
-             json_object_set_new(params, name, json_string(text + len + 1)) == 0;
-
-  free(name);
-  return good;
-}
-
-static int set_wait(spoil_plan *plan, const char *text)
-{
-  char *end = NULL;
-  unsigned long seconds = strtoul(text, &end, 10);
-
-  plan->wait = (unsigned)seconds;
-  return *text != '\0' && *end == '\0' && seconds <= 3600;
-}
-
-static int load_pairs(json_t **out, const char *path)
-{
-  *out = json_load_file(path, 0, NULL);
-  return json_is_array(*out);
-}
-
-/* The option at argv[*i]; moves *i on to its argument, where it has one. */
-static int read_option(agent_program *me, int argc, char **argv, int *i)
-{
-  const char *option = argv[*i];
-  const char *argument = NULL;
-
-  if (strcmp(option, "--verbose") == 0) {
-    me->verbose = 1;
-    return 1;
-  }
-  if (strcmp(option, "--repeat") == 0) {
-    me->repeat = 1;
-    return 1;
-  }
-  if (++*i >= argc) {
-    return 0;
-  }
-  argument = argv[*i];
-  if (strcmp(option, "--param") == 0) {
-    return set_param(me->params, argument);
-  }
-  if (strcmp(option, "--wait") == 0) {
-    return set_wait(&me->plan, argument);
-  }
-  if (strcmp(option, "--change") == 0) {
-    me->plan.change = argument;
-    return strchr(argument, '=') != NULL;
-  }
-  if (strcmp(option, "--save-session") == 0) {
-    me->plan.save = argument;
-    return 1;
-  }
-  return strcmp(option, "--use-session") == 0 && load_pairs(&me->plan.put, argument);
-}
-
-/* GOT_TOKEN: go on. */
-static int read_command_line(agent_program *me, int argc, char **argv)
-{
-  json_error_t error;
-
-  if (argc < 2 || argv[1][0] == '-') {
-    fputs(usage, stderr);
-    return USAGE;
-  }
-  me->config = json_load_file(argv[1], JSON_REJECT_DUPLICATES, &error);
-  if (me->config == NULL) {
-    fprintf(stderr, "%s, line %d: %s\n", argv[1], error.line, error.text);
-    return FAILED;
-  }
-  me->params = json_deep_copy(json_object_get(me->config, "params"));
-  if (me->params == NULL) {
-    me->params = json_object();
-  }
-  for (int i = 2; i < argc; i++) {
-    if (!read_option(me, argc, argv, &i)) {
-      fputs(usage, stderr);
-      return USAGE;
-    }
-  }
-  return GOT_TOKEN;
-}
+/* ---- The program ------------------------------------------------------------------------------ */
 
 static void clear_agent(agent_program *me)
 {
@@ -387,9 +293,7 @@ static void clear_agent(agent_program *me)
   }
   occ_agent_free(me->agent);
   occ_lib_free(me->lib);
-  spoil_clear(&me->plan);
-  json_decref(me->params);
-  json_decref(me->config);
+  options_clear(&me->options);
 }
 
 int main(int argc, char **argv)
@@ -406,11 +310,16 @@ int main(int argc, char **argv)
   if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
     return FAILED;
   }
-  status = read_command_line(&me, argc, argv);
+  if (argc == 3 && strcmp(argv[1], "--redirect") == 0) {
+    status = http_print_redirect(argv[2]) ? GOT_TOKEN : FAILED;
+    curl_global_cleanup();
+    return status;
+  }
+  status = options_read(&me.options, argc, argv);
   if (status == GOT_TOKEN) {
     status = make_agent(&me) == OCC_OK ? run_call(&me) : FAILED;
   }
-  if (status == GOT_TOKEN && me.repeat) {
+  if (status == GOT_TOKEN && me.options.repeat) {
     status = repeat_call(&me);
   }
   clear_agent(&me);

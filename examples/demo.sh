@@ -13,6 +13,7 @@ build=${OCC_DEMO_BUILD:-$root/build-demo}
 server=
 work=
 bad=0
+callback=https://client.example/callback # nobody goes there
 
 say() { printf '%s\n' "$*"; }
 
@@ -99,6 +100,7 @@ client()
 {
   cat <<EOT
 { "client_id": "$1", "client_secret": "$2", "insufficient_client_authorization_supported": true,
+  "grant_types": ["client_credentials", "authorization_code", "refresh_token"], "redirect_uris": ["$callback"],
   "scope": ["status", "payments", "payments.large", "quick"] }
 EOT
 }
@@ -114,6 +116,7 @@ write_server_config()
     "requirements": {
       "attested": { "type": "jwt_assertion", "issuer": ["https://attester.example"], "expiry": 60 },
       "attested_quickly": { "type": "jwt_assertion", "issuer": ["https://attester.example"], "expiry": 10 } } },
+  "test_user": { "sub": "customer-12", "scope": ["status", "payments"] },
   "clients": [ $(client agent-1 "$secret_1"), $(client agent-2 "$secret_2") ],
   "rules": [
     { "scope": "payments", "requirement": "attested" },
@@ -122,14 +125,15 @@ write_server_config()
 EOT
 }
 
-# write_agent_config FILE CLIENT SECRET DEVICE-KEY ASSERTION-KEY
+# write_agent_config FILE CLIENT SECRET DEVICE-KEY ASSERTION-KEY [PATH PARAMS]
 write_agent_config()
 {
+  by_itself='"grant_type": "client_credentials"'
   cat >"$work/$1" <<EOT
-{ "issuer": "$url", "token_url": "$url/token", "client_id": "$2", "client_secret": "$3",
+{ "issuer": "$url", "token_url": "$url${6:-/token}", "client_id": "$2", "client_secret": "$3",
   "assertion_issuer": "https://attester.example",
   "keys": { "dpop": $(cat "$work/$4"), "assertion": $(cat "$work/$5") },
-  "params": { "grant_type": "client_credentials" } }
+  "params": { ${7:-$by_itself} } }
 EOT
 }
 
@@ -178,6 +182,45 @@ expect_times()
     say "NOT OK: \"$1\" should be there $2 times"
     bad=$((bad + 1))
   fi
+}
+
+# Pushed, browsed, redeemed, refreshed. Verifier and challenge are those of RFC 7636, appendix B.
+write_code_configs()
+{
+  write_agent_config par.json agent-1 "$secret_1" device-1.jwk attester-1.jwk /par "\"response_type\": \"code\",
+    \"redirect_uri\": \"$callback\", \"code_challenge\": \"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\",
+    \"code_challenge_method\": \"S256\""
+  write_agent_config code.json agent-1 "$secret_1" device-1.jwk attester-1.jwk /token "\"redirect_uri\": \"$callback\",
+    \"grant_type\": \"authorization_code\", \"code_verifier\": \"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk\""
+  write_agent_config refresh.json agent-1 "$secret_1" device-1.jwk attester-1.jwk /token '"grant_type": "refresh_token"'
+}
+
+# member NAME FILE: of what an agent has saved.
+member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/$2"; }
+
+# browse REQUEST-URI: the code that the browser brings back.
+browse()
+{
+  "$bin/agent" --redirect "$url/authorize?client_id=agent-1&request_uri=$1" |
+    sed -n 's/.*[?&]code=\([^&]*\).*/\1/p'
+}
+
+run_code_cases()
+{
+  expect 'pushed authorization request: challenged, and taken' 0 'pushed: request_uri' \
+    par.json --param scope=payments --save-answer "$work/pushed.json"
+  expect_times '<- 403 insufficient_client_authorization: jwt_assertion' 1
+  code=$(browse "$(member request_uri pushed.json)")
+  expect 'its code: granted, and nothing is asked again' 0 'token: DPoP, scope payments' \
+    code.json --param code="$code" --save-answer "$work/first.json"
+  expect_times '403' 0
+  expect 'its refresh token: challenged, still good, granted' 0 'token: DPoP, scope payments' \
+    refresh.json --param refresh_token="$(member refresh_token first.json)" --save-answer "$work/second.json"
+  expect_times '<- 403 insufficient_client_authorization: jwt_assertion' 1
+  expect 'the same refresh token again: refused' 1 'refused: invalid_grant' \
+    refresh.json --param refresh_token="$(member refresh_token first.json)"
+  expect 'and for that the next one, too' 1 'refused: invalid_grant' \
+    refresh.json --param refresh_token="$(member refresh_token second.json)"
 }
 
 again='refused: insufficient_client_authorization' # a new challenge, as for any request without a session
@@ -233,7 +276,9 @@ write_agent_config agent-2.json agent-2 "$secret_2" device-2.jwk attester-1.jwk
 write_agent_config agent-2-key-1.json agent-2 "$secret_2" device-1.jwk attester-1.jwk
 write_agent_config agent-1-key-2.json agent-1 "$secret_1" device-2.jwk attester-1.jwk
 write_agent_config liar.json agent-1 "$secret_1" device-1.jwk wrong.jwk
+write_code_configs
 run_cases
+run_code_cases
 say ""
 stop_server
 if [ "$bad" -ne 0 ]; then

@@ -109,6 +109,36 @@ void http_post(CURL *curl, const char *url, struct curl_slist *headers, const ch
   answer->status = (int)status;
 }
 
+static size_t drop(char *data, size_t size, size_t count, void *user_data)
+{
+  (void)data;
+  (void)user_data;
+  return size * count;
+}
+
+int http_print_redirect(const char *url)
+{
+  CURL *curl = curl_easy_init();
+  char *location = NULL; /* curl's own */
+  int good = curl != NULL && curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_SECONDS) == CURLE_OK &&
+             curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK &&
+             curl_easy_perform(curl) == CURLE_OK &&
+             curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &location) == CURLE_OK &&
+             location != NULL;
+
+  if (good) {
+    printf("%s\n", location);
+  } else {
+    fprintf(stderr, "no redirect\n");
+  }
+  if (curl != NULL) {
+    curl_easy_cleanup(curl);
+  }
+  return good;
+}
+
 void http_answer_clear(http_answer *answer)
 {
   free(answer->headers);

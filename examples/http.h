@@ -21,6 +21,9 @@ CURL *http_open(const char *client_id, const char *client_secret);
  * a line on stderr. */
 void http_post(CURL *curl, const char *url, struct curl_slist *headers, const char *body,
                size_t len, http_answer *answer);
+/* GET url, and prints where it redirects to: what a browser would follow. 1, or 0 after a message
+ * on stderr. */
+int http_print_redirect(const char *url);
 void http_answer_clear(http_answer *answer);
 
 #endif

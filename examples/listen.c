@@ -99,21 +99,32 @@ static int put_port_in_list(json_t *libocc, const char *name, unsigned port)
   return good;
 }
 
-static int put_port(json_t *config, unsigned port)
+/* urls.name: as it is, with the port, or made of the issuer's. */
+static int put_urls(json_t *libocc, const char *name, const char *issuer, const char *path,
+                    unsigned port)
+{
+  if (json_object_get(libocc, name) != NULL) {
+    return put_port_in_list(libocc, name, port);
+  }
+  return json_object_set_new(libocc, name,
+                             json_pack("[o]", json_sprintf("%.*s%s", (int)origin_length(issuer),
+                                                           issuer, path))) == 0;
+}
+
+int listen_put_port(json_t *config, int fd)
 {
   json_t *libocc = json_object_get(config, "libocc");
-  const char *issuer = NULL;
-  int good = json_object_set_new(config, "issuer",
-                                 with_port(json_object_get(config, "issuer"), port)) == 0 &&
-             put_port_in_list(libocc, "token_urls", port) &&
-             put_port_in_list(libocc, "par_urls", port);
+  unsigned port = bound_port(fd);
+  int good = json_is_object(libocc) &&
+             json_object_set_new(config, "issuer",
+                                 with_port(json_object_get(config, "issuer"), port)) == 0;
+  const char *issuer = json_string_value(json_object_get(config, "issuer"));
 
-  issuer = json_string_value(json_object_get(config, "issuer"));
-  if (good && json_object_get(libocc, "token_urls") == NULL) {
-    good =
-        json_object_set_new(
-            libocc, "token_urls",
-            json_pack("[o]", json_sprintf("%.*s/token", (int)origin_length(issuer), issuer))) == 0;
+  good = good && put_urls(libocc, "token_urls", issuer, "/token", port) &&
+         put_urls(libocc, "par_urls", issuer, "/par", port);
+  if (!good) {
+    fprintf(stderr, "configuration: \"issuer\", \"token_urls\" and \"par_urls\" must be URLs, "
+                    "\"libocc\" an object\n");
   }
   return good;
 }
@@ -127,21 +138,20 @@ int listen_on(json_t *config, char **origin)
   int fd = -1;
 
   *origin = NULL;
-  if (address == NULL || !json_is_object(json_object_get(config, "libocc"))) {
-    fprintf(stderr, "configuration: \"listen\" needs an address, and there must be a \"libocc\"\n");
+  if (address == NULL) {
+    fprintf(stderr, "configuration: \"listen\" needs an address\n");
     return -1;
   }
   fd = open_socket(address, port);
   if (fd < 0) {
     return -1;
   }
-  if (!put_port(config, bound_port(fd))) {
-    fprintf(stderr, "configuration: \"issuer\", \"token_urls\" and \"par_urls\" must be URLs\n");
+  if (!listen_put_port(config, fd)) {
     (void)close(fd);
     return -1;
   }
-  (void)snprintf(text, sizeof(text),
-                 strchr(address, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u", address,
+  (void)snprintf(text, sizeof(text), strchr(address, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u",
+                 json_object_get(config, "tls") != NULL ? "https" : "http", address,
                  bound_port(fd));
   *origin = strdup(text);
   return fd;

@@ -1,34 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See policy.h. Called by token-server.c, from several threads at once: nothing here changes
- * after policy_load(). */
+/* See policy.h. Called from several threads at once: nothing here changes after policy_load(). */
 
 #include "policy.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#define MOST_SCOPE     1024u /* octets: it is kept with each token */
+#define MOST_RESOURCES 16u
+
 /* ---- The configuration ----------------------------------------------------------------------- */
-
-static int load_client(as_client *out, const json_t *config)
-{
-  json_t *metadata = json_deep_copy(config);
-
-  out->config = config;
-  out->id = json_string_value(json_object_get(config, "client_id"));
-  out->secret = json_string_value(json_object_get(config, "client_secret"));
-  (void)json_object_del(metadata, "client_secret");
-  out->metadata = json_dumps(metadata, JSON_COMPACT);
-  json_decref(metadata);
-  if (out->id == NULL || out->secret == NULL || out->metadata == NULL) {
-    fprintf(stderr, "clients: each needs a client_id and a client_secret\n");
-    return 0;
-  }
-  return 1;
-}
 
 /* A rule that names no requirement, or one that does not exist, would let everything through. */
 static int rule_is_good(const json_t *rule, const json_t *requirements)
@@ -53,22 +35,19 @@ static int rule_is_good(const json_t *rule, const json_t *requirements)
 
 int policy_load(as_policy *out, const json_t *config)
 {
-  const json_t *clients = json_object_get(config, "clients");
   const json_t *requirements = json_object_get(json_object_get(config, "libocc"), "requirements");
+  const json_t *user = json_object_get(config, "test_user");
   const json_t *entry = NULL;
   size_t i = 0;
 
   out->config = config;
-  out->clients = 0;
-  out->client = calloc(json_array_size(clients) + 1, sizeof(*out->client));
-  if (out->client == NULL) {
+  if (!clients_load(&out->clients, json_object_get(config, "clients"))) {
     return 0;
   }
-  json_array_foreach(clients, i, entry)
-  {
-    if (!load_client(&out->client[out->clients++], entry)) {
-      return 0;
-    }
+  if (user != NULL && (!json_is_string(json_object_get(user, "sub")) ||
+                       !json_is_array(json_object_get(user, "scope")))) {
+    fprintf(stderr, "test_user: needs a \"sub\" and a \"scope\", an array\n");
+    return 0;
   }
   json_array_foreach(json_object_get(config, "rules"), i, entry)
   {
@@ -81,55 +60,45 @@ int policy_load(as_policy *out, const json_t *config)
 
 void policy_clear(as_policy *policy)
 {
-  for (size_t i = 0; i < policy->clients; i++) {
-    free(policy->client[i].metadata);
-  }
-  free(policy->client);
+  clients_clear(&policy->clients);
   *policy = (as_policy){ 0 };
 }
 
-/* ---- Clients --------------------------------------------------------------------------------- */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
-/* Through a hash, so that neither the place of the first wrong octet nor the length shows in the
- * time it takes. */
-static int secrets_equal(const char *a, const char *b)
+const char *param_get(const as_params *params, const char *name, size_t i)
 {
-  unsigned char digest_a[EVP_MAX_MD_SIZE] = { 0 };
-  unsigned char digest_b[EVP_MAX_MD_SIZE] = { 0 };
-
-  return EVP_Digest(a, strlen(a), digest_a, NULL, EVP_sha256(), NULL) == 1 &&
-         EVP_Digest(b, strlen(b), digest_b, NULL, EVP_sha256(), NULL) == 1 &&
-         CRYPTO_memcmp(digest_a, digest_b, sizeof(digest_a)) == 0;
+  if (params->txn != NULL) {
+    return occ_txn_param(params->txn, name, i, NULL);
+  }
+  return json_string_value(json_array_get(json_object_get(params->query, name), i));
 }
 
-const as_client *policy_client(const as_policy *policy, const char *id, const char *secret)
+int param_has_zero_octet(const occ_txn *txn)
 {
-  if (id == NULL || secret == NULL) {
-    return NULL;
-  }
-  for (size_t i = 0; i < policy->clients; i++) {
-    if (strcmp(policy->client[i].id, id) == 0) {
-      return secrets_equal(policy->client[i].secret, secret) ? &policy->client[i] : NULL;
-    }
-  }
-  return NULL;
-}
+  /* All that is looked at here, in grant.c and in authorize.c. */
+  static const char *const names[] = {
+    "scope",         "resource",           "authorization_details", "subject_token",
+    "grant_type",    "subject_token_type", "requested_token_type",  "code",
+    "code_verifier", "refresh_token",      "redirect_uri",          "state",
+    "response_type", "code_challenge",     "code_challenge_method", "response_mode",
+    "dpop_jkt"
+  };
 
-/* ---- Grants ---------------------------------------------------------------------------------- */
+  for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+    const char *value = NULL;
+    size_t len = 0;
 
-static int list_has(const json_t *list, const char *text, size_t len)
-{
-  const json_t *entry = NULL;
-  size_t i = 0;
-
-  json_array_foreach(list, i, entry)
-  {
-    if (json_string_length(entry) == len && memcmp(json_string_value(entry), text, len) == 0) {
-      return 1;
+    for (size_t i = 0; (value = occ_txn_param(txn, names[n], i, &len)) != NULL; i++) {
+      if (strlen(value) != len) {
+        return 1;
+      }
     }
   }
   return 0;
 }
+
+/* ---- What is asked for ----------------------------------------------------------------------- */
 
 /* The client's own list, or a rule that names it: what nobody has configured is not handed out. */
 static int is_known(const as_policy *policy, const as_client *client, const char *list,
@@ -149,178 +118,141 @@ static int is_known(const as_policy *policy, const as_client *client, const char
   return list_has(json_object_get(client->config, list), text, strlen(text));
 }
 
-static const char *param(const occ_txn *txn, const char *name)
+/* Is this one of the words of scope, which may be NULL? (occ_txn_has_scope() tells what the request
+ * names; a code or a refresh token has a scope of its own, and the rules must hold for that.) */
+static int has_word(const char *scope, const char *word, size_t len)
 {
-  return occ_txn_param(txn, name, 0, NULL);
-}
+  while (scope != NULL && *scope != '\0') {
+    size_t here = strcspn(scope, " ");
 
-/* A text that goes on behind a zero octet would be one thing to us and another to whoever reads
- * it next. */
-static int has_zero_octet(const occ_txn *txn)
-{
-  static const char *const names[] = {
-    "scope",         "resource",           "authorization_details",
-    "subject_token", "subject_token_type", "requested_token_type"
-  };
-
-  for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
-    const char *value = NULL;
-    size_t len = 0;
-
-    for (size_t i = 0; (value = occ_txn_param(txn, names[n], i, &len)) != NULL; i++) {
-      if (strlen(value) != len) {
-        return 1;
-      }
+    if (here == len && memcmp(scope, word, len) == 0) {
+      return 1;
     }
+    scope += here;
+    scope += strspn(scope, " ");
   }
   return 0;
 }
 
-/* No scope asked for, none given: a default would slip past the rules, which look at what was
- * asked. */
-static const char *scope_error(const as_client *client, const json_t *subject, const occ_txn *txn)
+/* No scope asked for, none given: a default would slip past the rules. */
+static const char *take_scope(json_t *wanted, const as_client *client, const as_params *params,
+                              const json_t *granted, const json_t *allowed)
 {
-  const char *scope = param(txn, "scope");
+  const char *before = json_string_value(json_object_get(granted, "scope"));
+  const char *scope = param_get(params, "scope", 0);
+  const char *word = NULL;
 
-  while (scope != NULL && *scope != '\0') {
-    size_t len = strcspn(scope, " ");
+  scope = scope != NULL ? scope : before;
+  if (scope == NULL) {
+    return NULL;
+  }
+  for (word = scope; *word != '\0'; word += strspn(word, " ")) {
+    size_t len = strcspn(word, " ");
 
-    if (!list_has(json_object_get(client->config, "scope"), scope, len) ||
-        (subject != NULL && !list_has(json_object_get(subject, "scope"), scope, len))) {
+    if (!list_has(json_object_get(client->config, "scope"), word, len) ||
+        (allowed != NULL && !list_has(allowed, word, len)) ||
+        (granted != NULL && !has_word(before, word, len))) {
       return "invalid_scope";
     }
-    scope += len;
-    scope += strspn(scope, " ");
+    word += len;
   }
-  return NULL;
+  return strlen(scope) <= MOST_SCOPE &&
+                 json_object_set_new(wanted, "scope", json_string(scope)) == 0
+             ? NULL
+             : "invalid_scope";
 }
 
-static const char *target_error(const as_policy *policy, const as_client *client,
-                                const occ_txn *txn)
+/* spec: RFC 8707 section 2 */
+static const char *take_resources(json_t *wanted, const as_policy *policy, const as_client *client,
+                                  const as_params *params, const json_t *granted)
 {
+  const json_t *before = json_object_get(granted, "resource");
+  json_t *resources = json_array();
   const char *resource = NULL;
+  int good = param_get(params, "audience", 0) == NULL; /* not offered here */
 
-  for (size_t i = 0; (resource = occ_txn_param(txn, "resource", i, NULL)) != NULL; i++) {
-    if (!is_known(policy, client, "resource", "resource", resource)) {
-      return "invalid_target"; /* spec: RFC 8707 section 2 */
-    }
+  for (size_t i = 0; good && (resource = param_get(params, "resource", i)) != NULL; i++) {
+    good = i < MOST_RESOURCES &&
+           (granted != NULL ? list_has(before, resource, strlen(resource))
+                            : is_known(policy, client, "resource", "resource", resource)) &&
+           json_array_append_new(resources, json_string(resource)) == 0;
   }
-  return param(txn, "audience") != NULL ? "invalid_target" : NULL; /* not offered here */
+  if (good && json_array_size(resources) > 0) {
+    good = json_object_set(wanted, "resource", resources) == 0;
+  } else if (good && before != NULL) {
+    good = json_object_set_new(wanted, "resource", json_deep_copy(before)) == 0;
+  }
+  json_decref(resources);
+  return good ? NULL : "invalid_target";
 }
 
-static const char *details_error(json_t **details, const as_policy *policy, const as_client *client,
-                                 const occ_txn *txn)
+static int details_are_known(const as_policy *policy, const as_client *client,
+                             const json_t *details)
 {
-  const char *text = param(txn, "authorization_details");
   const json_t *element = NULL;
   size_t i = 0;
 
-  if (text == NULL) {
-    return NULL;
-  }
-  *details = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-  if (!json_is_array(*details)) {
-    return "invalid_authorization_details";
-  }
-  json_array_foreach(*details, i, element)
+  json_array_foreach(details, i, element)
   {
     const char *type = json_string_value(json_object_get(element, "type"));
 
     /* spec: RFC 9396 section 5: a type that is not known is refused. */
     if (type == NULL || !is_known(policy, client, "authorization_details_types",
                                   "authorization_details_type", type)) {
-      return "invalid_authorization_details";
+      return 0;
     }
   }
-  return NULL;
+  return json_is_array(details);
 }
 
-/* spec: RFC 8693 section 2.1. Subject tokens are known by the configuration and good for many
- * exchanges. Where they are good for one, this must still only look: the token is used up after
- * GRANT, never because of a challenge. */
-static const char *exchange_error(const json_t **subject, const as_policy *policy,
-                                  const occ_txn *txn)
+/* What was granted before may be asked for again as it is, or not be mentioned. */
+static const char *take_details(json_t *wanted, const as_policy *policy, const as_client *client,
+                                const as_params *params, const json_t *granted)
 {
-  json_t *known = json_object_get(policy->config, "subject_tokens");
-  const char *token = param(txn, "subject_token");
-  const char *type = param(txn, "subject_token_type");
-  const char *wanted = param(txn, "requested_token_type");
-  const char *key = NULL;
-  json_t *entry = NULL;
+  const json_t *before = json_object_get(granted, "authorization_details");
+  const char *text = param_get(params, "authorization_details", 0);
+  json_t *details =
+      text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : json_deep_copy(before);
+  int good = 1;
 
-  if (token == NULL || type == NULL || strcmp(type, TOKEN_TYPE_ACCESS_TOKEN) != 0 ||
-      (wanted != NULL && strcmp(wanted, TOKEN_TYPE_ACCESS_TOKEN) != 0) ||
-      param(txn, "actor_token") != NULL) {
-    return "invalid_request";
+  if (text == NULL && before == NULL) {
+    return NULL;
   }
-  json_object_foreach(known, key, entry)
-  {
-    if (secrets_equal(key, token)) {
-      *subject = entry;
-    }
-  }
-  return *subject == NULL ? "invalid_grant" : NULL;
+  good = details_are_known(policy, client, details) &&
+         (granted == NULL || json_equal(details, before)) &&
+         json_object_set(wanted, "authorization_details", details) == 0;
+  json_decref(details);
+  return good ? NULL : "invalid_authorization_details";
 }
 
-const char *policy_grant(as_grant *out, const as_policy *policy, const as_client *client,
-                         const occ_txn *txn, int64_t now)
+const char *policy_wanted(json_t **wanted, const as_policy *policy, const as_client *client,
+                          const as_params *params, const json_t *granted, const json_t *allowed)
 {
-  const char *asked = param(txn, "grant_type");
-  const char *type = GRANT_CLIENT_CREDENTIALS; /* ours: what occ_txn_param() lends does not last */
   const char *error = NULL;
 
-  if (asked == NULL || has_zero_octet(txn)) {
-    return "invalid_request";
-  }
-  if (strcmp(asked, GRANT_TOKEN_EXCHANGE) == 0) {
-    type = GRANT_TOKEN_EXCHANGE;
-    error = exchange_error(&out->subject, policy, txn);
-  } else if (strcmp(asked, GRANT_CLIENT_CREDENTIALS) != 0) {
-    error = "unsupported_grant_type";
+  *wanted = json_object();
+  error = take_scope(*wanted, client, params, granted, allowed);
+  if (error == NULL) {
+    error = take_resources(*wanted, policy, client, params, granted);
   }
   if (error == NULL) {
-    out->not_after = json_integer_value(json_object_get(out->subject, "not_after"));
-    error = out->not_after != 0 && out->not_after <= now ? "invalid_grant" : NULL;
+    error = take_details(*wanted, policy, client, params, granted);
   }
-  if (error == NULL) {
-    error = scope_error(client, out->subject, txn);
+  if (error != NULL) {
+    json_decref(*wanted);
+    *wanted = NULL;
   }
-  if (error == NULL) {
-    error = target_error(policy, client, txn);
-  }
-  if (error == NULL) {
-    error = details_error(&out->details, policy, client, txn);
-  }
-  out->type = error == NULL ? type : NULL;
   return error;
-}
-
-void grant_clear(as_grant *grant)
-{
-  json_decref(grant->details);
-  *grant = (as_grant){ 0 };
 }
 
 /* ---- Rules ----------------------------------------------------------------------------------- */
 
-static int asks_for_resource(const occ_txn *txn, const char *resource)
-{
-  const char *asked = NULL;
-
-  for (size_t i = 0; (asked = occ_txn_param(txn, "resource", i, NULL)) != NULL; i++) {
-    if (strcmp(asked, resource) == 0) {
-      return 1;
-    }
-  }
-  return 0;
-}
-
-static int asks_for_type(const as_grant *grant, const char *type)
+static int has_type(const json_t *details, const char *type)
 {
   const json_t *element = NULL;
   size_t i = 0;
 
-  json_array_foreach(grant->details, i, element)
+  json_array_foreach(details, i, element)
   {
     if (strcmp(json_string_value(json_object_get(element, "type")), type) == 0) {
       return 1;
@@ -329,18 +261,22 @@ static int asks_for_type(const as_grant *grant, const char *type)
   return 0;
 }
 
-static int rule_matches(const json_t *rule, const as_grant *grant, const occ_txn *txn)
+static int rule_matches(const json_t *rule, const json_t *wanted)
 {
   const char *scope = json_string_value(json_object_get(rule, "scope"));
   const char *resource = json_string_value(json_object_get(rule, "resource"));
   const char *type = json_string_value(json_object_get(rule, "authorization_details_type"));
 
-  return (scope != NULL && occ_txn_has_scope(txn, scope)) ||
-         (resource != NULL && asks_for_resource(txn, resource)) ||
-         (type != NULL && asks_for_type(grant, type));
+  if (scope != NULL) {
+    return has_word(json_string_value(json_object_get(wanted, "scope")), scope, strlen(scope));
+  }
+  if (resource != NULL) {
+    return list_has(json_object_get(wanted, "resource"), resource, strlen(resource));
+  }
+  return has_type(json_object_get(wanted, "authorization_details"), type);
 }
 
-const char *policy_requirement(const as_policy *policy, const as_grant *grant, const occ_txn *txn)
+const char *policy_requirement(const as_policy *policy, const json_t *wanted, const occ_txn *txn)
 {
   const json_t *rule = NULL;
   size_t i = 0;
@@ -349,7 +285,7 @@ const char *policy_requirement(const as_policy *policy, const as_grant *grant, c
   {
     const char *requirement = json_string_value(json_object_get(rule, "requirement"));
 
-    if (rule_matches(rule, grant, txn) && !occ_txn_is_satisfied(txn, requirement)) {
+    if (rule_matches(rule, wanted) && !occ_txn_is_satisfied(txn, requirement)) {
       return requirement;
     }
   }

@@ -18,8 +18,9 @@
 static int is_secret(const char *name)
 {
   static const char *const names[] = { "access_token",  "authorization", "challenge_session",
-                                       "claim_token",   "client_secret", "dpop",
-                                       "refresh_token", "subject_token", "vp_token" };
+                                       "claim_token",   "client_secret", "code",
+                                       "code_verifier", "dpop",          "refresh_token",
+                                       "request_uri",   "subject_token", "vp_token" };
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (strcasecmp(names[i], name) == 0) {
@@ -82,8 +83,8 @@ static void show_request_whole(const char *url, const struct curl_slist *headers
 
 static void show_request_brief(const json_t *pairs)
 {
-  static const char *const told[] = { "grant_type", "scope", "resource", "challenge_session",
-                                      "claim_token" };
+  static const char *const told[] = { "response_type", "grant_type",        "scope",
+                                      "resource",      "challenge_session", "claim_token" };
   const json_t *pair = NULL;
   size_t i = 0;
 
@@ -160,7 +161,10 @@ static void show_answer_brief(const http_answer *answer, const json_t *body)
   const json_t *requirement = json_object_get(body, "authorization_requirement");
   const char *type = json_string_value(json_object_get(requirement, "type"));
 
-  printf("  <- %d %s", answer->status, error != NULL ? error : "token");
+  if (error == NULL) {
+    error = json_object_get(body, "request_uri") != NULL ? "request_uri" : "token";
+  }
+  printf("  <- %d %s", answer->status, error);
   printf(type != NULL ? ": %s\n" : "\n", type);
 }
 

@@ -11,7 +11,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
 }
 
-const all = ['exchange', 'agent', 'dpop']; // in the order in which they run
+const all = ['exchange', 'agent', 'code', 'operate', 'clients', 'dpop']; // in the order in which they run
 const wanted = process.argv.slice(2);
 for (const file of wanted.length > 0 ? wanted : all) {
   try {

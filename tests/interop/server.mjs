@@ -3,6 +3,7 @@
 // The two programs of examples/: token-server as a process with a configuration of its own, agent as one run.
 // Everything started here is ended by its process id. Traffic goes to 127.0.0.1 alone.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { on, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { ATTESTER, attesterJwks } from './keys.mjs';
 
 const START_MS = 15_000;
 const AGENT_MS = 20_000;
+export const OLD_ASSERTION_MS = 11_000; // the same for client assertions: 10 s
 const OLD_MS = 31_500; // a store refuses proofs that can be older than itself: iat may be 30 s ahead, and is cut
 
 const bin = join(process.env.OCC_BUILD, 'examples');
@@ -68,17 +70,25 @@ function configuration(libocc, more) {
   };
 }
 
-function writeFile(content) {
-  const path = join(work, `${++files}.json`);
-  writeFileSync(path, JSON.stringify(content), { mode: 0o600 });
+// Where a file of this run lies; text: what is in it, an object as JSON.
+export function filePath(name) {
+  return join(work, `${++files}-${name}`);
+}
+
+export function writeFile(content, name = 'config.json') {
+  const path = filePath(name);
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content), { mode: 0o600 });
   return path;
 }
 
 class Server {
-  constructor(process) {
+  constructor(process, path) {
     this.process = process;
+    this.path = path;
     this.log = '';
+    this.said = '';
     this.started = Date.now();
+    process.stdout.setEncoding('utf8').on('data', (text) => (this.said += text));
     process.stderr.setEncoding('utf8').on('data', (text) => {
       this.log = (this.log + text).slice(-1_000_000);
     });
@@ -101,10 +111,30 @@ class Server {
     throw new Error(`token-server did not start: ${this.log.slice(-500)}`);
   }
 
-  // Waits until the store is older than any proof that is made now.
-  async isOld() {
-    await sleep(Math.max(0, this.started + OLD_MS - Date.now()));
+  // Waits until the store is older than any proof that is made now; of client assertions: after OLD_ASSERTION_MS.
+  async isOld(ms = OLD_MS) {
+    await sleep(Math.max(0, this.started + ms - Date.now()));
     return this;
+  }
+
+  // SIGHUP, with other members in the configuration, or another text. Waits until the server has taken it, or has said
+  // why it does not.
+  async reload(change) {
+    const before = [this.said.length, this.log.length];
+    this.content = { ...this.content, ...(typeof change === 'string' ? {} : change) };
+    writeFileSync(this.path, typeof change === 'string' ? change : JSON.stringify(this.content), { mode: 0o600 });
+    this.process.kill('SIGHUP');
+    const end = Date.now() + START_MS;
+    for (;;) {
+      if (this.said.slice(before[0]).includes('reloaded\n')) {
+        return true;
+      }
+      if (this.log.slice(before[1]).includes('kept the old configuration\n')) {
+        return false;
+      }
+      assert.ok(Date.now() < end, 'no answer to SIGHUP');
+      await sleep(5);
+    }
   }
 
   // Waits until the log has text in it: it comes by a pipe, and so a little later than the response.
@@ -143,7 +173,9 @@ function environment() {
 // startServer LIBOCC-OPTIONS, MORE-MEMBERS
 export async function startServer(libocc = {}, more = {}) {
   const content = configuration(libocc, more);
-  const server = new Server(start('token-server', [writeFile(content)]));
+  const path = writeFile(content);
+  const server = new Server(start('token-server', [path]), path);
+  server.content = content;
   server.issuer = content.issuer.endsWith(':0') ? undefined : content.issuer;
   return server.ready();
 }

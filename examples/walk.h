@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EXAMPLES_WALK_H
+#define EXAMPLES_WALK_H
+
+/* One request, and its walk through libocc. */
+
+#include <microhttpd.h>
+#include <stddef.h>
+
+#include "grant.h"
+#include "host.h"
+
+typedef struct as_request {
+  as_host *host;
+  as_snapshot *as; /* what this request began with, whatever is reloaded meanwhile */
+  struct MHD_Connection *connection;
+  char *body;
+  size_t len, cap;
+  occ_endpoint endpoint;
+  const as_client *client; /* known since libocc asked CLIENT; NULL: not yet, or nobody */
+  as_grant grant;          /* OCC_TOKEN: read when libocc asks CHECK */
+  json_t *pushed;          /* OCC_PAR: the same */
+} as_request;
+
+/* POST /token, POST /par */
+enum MHD_Result handle_token(as_request *request);
+enum MHD_Result handle_par(as_request *request);
+
+#endif
