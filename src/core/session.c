@@ -23,6 +23,7 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
     .session_param = txn->server->names->session,
     .binding = txn->has_binding ? txn->binding : NULL,
     .details = txn->details,
+    .canonical = &txn->canonical,
   };
   const occ_bound bound = {
     .issuer = txn->server->issuer,
@@ -34,7 +35,7 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
     .requirement = requirement_digest,
     .request = request,
   };
-  int rc = occ__digest_request(request, txn->ws, occ__lib_mem(txn->lib), &query);
+  int rc = occ__digest_request(request, txn->ws, &query);
 
   return rc != OCC_OK ? rc : occ__digest_bound(out, txn->ws, &bound);
 }

@@ -197,6 +197,7 @@ struct occ_txn {
 
   /* what has been found */
   json_t *details;          /* authorization_details, parsed */
+  occ_canonical canonical;  /* of details and claims */
   json_t *params;           /* of the policy's challenge, parsed; NULL: none */
   json_t *fact[OCC__FACTS]; /* as of this question; each is built when first asked for */
   json_t *facts;            /* all of them */

@@ -33,8 +33,11 @@ static int is_before(const member *a, const member *b)
   const size_t common = a->len < b->len ? a->len : b->len;
   size_t i = 0;
 
+  while (common - i >= 64 && memcmp(a->name + i, b->name + i, 64) == 0) {
+    i += 64; /* a peer may choose names that begin alike */
+  }
   while (common - i >= 8 && memcmp(a->name + i, b->name + i, 8) == 0) {
-    i += 8; /* a peer may choose names that begin alike */
+    i += 8;
   }
   while (i < common && a->name[i] == b->name[i]) {
     i++;
