@@ -16,8 +16,8 @@ extern "C" {
 
 /**
  * Fills a txn: {"body" or
- * "params","headers","client","sender","metadata","certificate","reference"}. Each member is what
- * the setter of its name does.
+ * "params","headers","client","sender","metadata","certificate","reference","receipt"}. Each member
+ * is what the setter of its name does.
  *
  * @param[in] txn   before its first run
  * @param[in] json  copied
@@ -58,7 +58,7 @@ OCC_API int occ_txn_answer_json(occ_txn *txn, const char *json, size_t len);
 
 /**
  * What to send and what is known:
- * {"outcome","status","headers","body","confirmation","facts","reference","reason"}.
+ * {"outcome","status","headers","body","confirmation","receipt","facts","reference","reason"}.
  *
  * @param[in]  txn  may be NULL
  * @param[out] len  may be NULL

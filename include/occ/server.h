@@ -128,7 +128,10 @@ OCC_API void occ_server_free(occ_server *server);
 OCC_API uint32_t occ_server_asks(const occ_server *server);
 
 /**
- * What to put into the authorization server's metadata.
+ * What to put into the authorization server's metadata: the types of requirements, the algorithms of
+ * DPoP proofs and of client assertions, and of the methods of client authentication those that the
+ * library does alone, private_key_jwt and none. Add what the host does, and tls_client_auth and
+ * self_signed_tls_client_auth where it passes certificates; take out what it does not want.
  *
  * @param[in] server  may be NULL
  * @return a JSON object, borrowed as long as the server lives

@@ -160,7 +160,7 @@ OCC_API int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbp
 
 /**
  * The client's metadata, which spares the CLIENT question. Without its member
- * insufficient_client_authorization_supported the client is never challenged.
+ * insufficient_client_authorization_supported the client is never challenged. A member client_id must be the client's.
  *
  * @param[in] txn   before its first run
  * @param[in] json  an object
@@ -168,7 +168,7 @@ OCC_API int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbp
  * @return OCC_OK
  * @return OCC_ERR_ARGUMENT: no JSON object
  * @return OCC_ERR_STATE
- * @return OCC_ERR_LIMIT
+ * @return OCC_ERR_LIMIT: more than 32 KiB or 256 JSON values
  * @return OCC_ERR_MEMORY
  */
 OCC_API int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len);
@@ -177,13 +177,14 @@ OCC_API int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len);
  * Sets one of: "reference" (what support can look up), "expiry" (seconds of the next challenge),
  * "challenge_status" ("403" or "400"), "challenge_anyway" ("true": even without the capability
  * flag). Also while DECIDE is open. Before the first run alone: "certificate_verified" ("true": the
- * chain of the client's certificate leads to an anchor for clients).
+ * chain of the client's certificate leads to an anchor for clients), "receipt" (at the token
+ * endpoint: what occ_txn_receipt() said of the pushed request behind the code).
  *
  * @param[in] txn    before its first run, or with DECIDE open
  * @param[in] name   of the option
  * @param[in] value  text
  * @return OCC_OK
- * @return OCC_ERR_ARGUMENT: no such name or value
+ * @return OCC_ERR_ARGUMENT: no such name or value; a receipt at the PAR endpoint, or a second one
  * @return OCC_ERR_STATE
  * @return OCC_ERR_MEMORY
  */
@@ -233,6 +234,21 @@ OCC_API occ_outcome occ_txn_outcome(const occ_txn *txn);
  * @return OCC_ERR_STATE: no GRANT, or settled already
  */
 OCC_API int occ_txn_settle(occ_txn *txn, int issue);
+
+/**
+ * What the client has met at the PAR endpoint, sealed. Keep it with the request_uri, then with the
+ * code; never give it to anybody; hand it in by occ_txn_set(txn, "receipt", ..) at each token
+ * request with that code. There it counts for 600 s, for the same client, shown the same keys. One
+ * that does not fit counts for nothing, with an event. After occ_txn_settle(): read it once that is
+ * done.
+ *
+ * @param[in] txn  after GRANT at OCC_PAR; may be NULL
+ * @return at most 506 characters A-Z a-z 0-9 - _; borrowed until the next run or free
+ * @return NULL: nothing was met, another endpoint or outcome, or what was met has been given back
+ *
+ * Spec: RFC 9126, RFC 9449 section 10.
+ */
+OCC_API const char *occ_txn_receipt(const occ_txn *txn);
 
 /* The answer to send unless the outcome is GRANT. There even after an error, even for NULL. On
  * GRANT: status 0, no body, and headers to add to the token response. Borrowed until the next run,

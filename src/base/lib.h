@@ -14,6 +14,15 @@ const occ_mem *occ__lib_mem(const occ_lib *lib);
 int occ__lib_random(occ_lib *lib, void *out, size_t len);
 /* An option of a type weakens something: told by an event when the server is made. what: a static text. */
 void occ__lib_tell_weakened(occ_lib *lib, const char *what);
+/* Where the open() of a built-in type finds *self pointing to: room to say which of its options is wrong, and why. */
+#define OCC__PROBLEM_PARTS 3u
+typedef struct occ_problem {
+  char part[OCC__PROBLEM_PARTS][65]; /* names below the type's own, cut; "" ends them */
+  const char *why;                   /* a static text; NULL: the type does not say */
+} occ_problem;
+/* Keeps the first problem; problem may be NULL, and so may the names from the first that is missing. OCC_ERR_SYNTAX. */
+int occ__lib_problem(occ_problem *problem, const char *why, const char *a, const char *b,
+                     const char *c);
 occ_ticket occ__lib_ticket(occ_lib *lib); /* never 0, never twice */
 void occ__lib_hold(occ_lib *lib);
 void occ__lib_drop(occ_lib *lib);

@@ -15,7 +15,10 @@
 #define OCC__MAX_HEADER      (16u * 1024u) /* one header value; common servers stop at 8 KiB a section */
 #define OCC__MAX_HEADERS     32u           /* lines kept of those that some type or proof needs */
 #define OCC__MAX_CERTIFICATE (16u * 1024u) /* one DER certificate */
-#define OCC__MAX_CLIENT_ID   2048u         /* octets; a URL */
+#define OCC__MAX_SUBJECT                                                                           \
+  1024u /* octets of its subject, to be compared: full of the shortest fields it costs two         \
+           signatures; qualified certificates have 400 */
+#define OCC__MAX_CLIENT_ID 2048u /* octets; a URL */
 #define OCC__MAX_TXN_MEMORY                                                                        \
   (4u * 1024u * 1024u) /* arena of one txn: a full body, decoded, with its evidence */
 
@@ -26,14 +29,17 @@
 #define OCC__MAX_DETAILS     (8u * 1024u) /* authorization_details */
 #define OCC__MAX_ANSWER_VALUES                                                                     \
   4096u /* in the JSON of an answer: 64 keys with every member they can have */
-#define OCC__MAX_CONFIG_JSON   (1024u * 1024u)
-#define OCC__MAX_CONFIG_VALUES 65536u
+#define OCC__MAX_METADATA                                                                          \
+  (32u * 1024u) /* of a client, and its keys: it may have written them itself; honest ones have 5 */
+#define OCC__MAX_METADATA_VALUES 256u /* 30 keys with six members; all of it costs one signature */
+#define OCC__MAX_CONFIG_JSON     (1024u * 1024u)
+#define OCC__MAX_CONFIG_VALUES   65536u
 
 /* JOSE. */
 #define OCC__MAX_JWT (16u * 1024u)
 #define OCC__MAX_PROOF                                                                             \
   (4u * 1024u)                   /* a DPoP proof: an RSA-4096 key and signature are 1.4 KiB of it */
-#define OCC__MAX_PROOF_DEPTH  8u /* honest ones have 2 */
+#define OCC__MAX_PROOF_DEPTH  8u /* honest ones have 2; of a client's assertion, too */
 #define OCC__MAX_PROOF_VALUES 64u /* in its header, in its claims; honest ones have 20 at most */
 #define OCC__MAX_CLAIMS                                                                            \
   (2u * 1024u) /* of the parameter claims, to be compared by meaning; longer: by octets */
@@ -42,6 +48,9 @@
 #define OCC__MIN_RSA_BITS  2048u /* RFC 7518 section 3.3 */
 #define OCC__MAX_RSA_BITS  4096u /* 16384 bits would cost 67 verifications of ES256 */
 #define OCC__MAX_RSA_E_LEN 4u    /* octets of the exponent: one of 2047 bits would cost 30 */
+#define OCC__MAX_RSA_E_CLIENT                                                                      \
+  65537u /* in a key that a client has registered for itself, and two bits: all 32 of them would    \
+            make a signature cost 2.5, and anybody may send one */
 
 /* Sessions. */
 #define OCC__MAX_HANDLE 1024u /* characters: it travels inside signed proofs */
@@ -60,6 +69,11 @@
 #define OCC__NODE_SKEW_MS           (120 * 1000) /* clocks of two nodes may differ by that */
 #define OCC__ONCE_LIFE_MS           (OCC__MAX_EXPIRY_S * 1000 + 2 * OCC__NODE_SKEW_MS)
 
+/* Receipts of pushed authorization requests. */
+#define OCC__MAX_RECEIPT 506u /* characters: every kind of key and OCC__MAX_SATISFIED entries */
+#define OCC__RECEIPT_MS                                                                            \
+  (OCC__MAX_EXPIRY_S * 1000) /* a ring keeps keys that do not seal any more for that long */
+
 /* Time. */
 #define OCC__MAX_TIME      INT64_C(9007199254740991) /* 2^53 - 1: sums with it stay far from the end */
 #define OCC__DEADLINE_MS   (10 * 1000)               /* of one txn */
@@ -70,7 +84,8 @@
    OCC__DPOP_BACK_MS) /* iat ahead by that would be good when the use is forgotten */
 #define OCC__JWT_SKEW_MS (10 * 1000)
 #define OCC__ASSERTION_MS                                                                          \
-  (60 * 60 * 1000) /* of a client: exp so far ahead, iat so far back; its jti is kept as long */
+  (10 * 60 * 1000) /* of a client: good for so long after its iat; its jti is kept as long */
+#define OCC__ASSERTION_EXP_MS (60 * 60 * 1000) /* ... and exp lies no further ahead */
 #define OCC__NONCE_STEP_MS    (60 * 1000)
 #define OCC__NONCE_STEPS_BACK 2
 #define OCC__NONCE_LIFE_MS                                                                         \

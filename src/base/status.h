@@ -91,6 +91,15 @@ typedef enum occ_oauth_error {
   X(SESSION_REQUIREMENT, "session_requirement_gone", OCC__NO_ERROR)                                \
   X(SESSION_CHANGED, "session_request_changed", OCC__NO_ERROR)                                     \
   X(SESSION_USED, "session_used", OCC__NO_ERROR)                                                   \
+  X(RECEIPT_MALFORMED, "receipt_malformed", OCC__NO_ERROR)                                         \
+  X(RECEIPT_KEY_UNKNOWN, "receipt_key_unknown", OCC__NO_ERROR)                                     \
+  X(RECEIPT_FORGED, "receipt_forged", OCC__NO_ERROR)                                               \
+  X(RECEIPT_EXPIRED, "receipt_expired", OCC__NO_ERROR)                                             \
+  X(RECEIPT_AHEAD, "receipt_ahead", OCC__NO_ERROR)                                                 \
+  X(RECEIPT_GRANT, "receipt_for_another_grant", OCC__NO_ERROR)                                     \
+  X(RECEIPT_CLIENT, "receipt_of_another_client", OCC__NO_ERROR)                                    \
+  X(RECEIPT_SENDER, "receipt_of_another_sender", OCC__NO_ERROR)                                    \
+  X(RECEIPT_REQUIREMENT, "receipt_requirement_gone", OCC__NO_ERROR)                                \
   X(EVIDENCE_UNASKED, "evidence_unasked", OCC__NO_ERROR)                                           \
   X(EVIDENCE_MISSING, "evidence_missing", OCC__INVALID_REQUEST)                                    \
   X(EVIDENCE_MALFORMED, "evidence_malformed", OCC__INVALID_REQUEST)                                \

@@ -79,7 +79,15 @@ static int check_names(const json_t *claims)
                                                                     : OCC_OK;
 }
 
-/* Not over, not yet too old, and not good for longer than its jti is worth keeping. */
+/* The one end of its life that counts, by whatever clock of ours. */
+static int is_over(const occ_assertion *assertion, occ_time now)
+{
+  return assertion->expires + OCC__JWT_SKEW_MS <= now;
+}
+
+/* An assertion is made for one request. So it is good for some minutes after it was made, however long its exp would have
+ * it (RFC 10070's own example: an hour), and its jti need not be kept for longer. Without an iat it was made so many
+ * minutes before exp at the earliest. */
 static int check_times(occ_assertion *assertion, const json_t *claims, occ_time now)
 {
   int64_t iat = 0, exp = 0;
@@ -94,14 +102,18 @@ static int check_times(occ_assertion *assertion, const json_t *claims, occ_time 
   if (rc != OCC_OK) {
     return rc;
   }
-  if (exp - OCC__ASSERTION_MS - OCC__JWT_SKEW_MS > now ||
-      (has_iat && iat + OCC__ASSERTION_MS + OCC__JWT_SKEW_MS < now)) {
-    return OCC__REASON_JWT_TIME;
+  if (!has_iat) {
+    iat = exp - OCC__ASSERTION_MS;
+    if (iat - OCC__JWT_SKEW_MS > now) {
+      return OCC__REASON_JWT_TIME;
+    }
   }
-  assertion->expires = exp;
+  assertion->expires = exp < iat + OCC__ASSERTION_MS ? exp : iat + OCC__ASSERTION_MS;
   /* Taken no earlier than that. One more: a use in the very millisecond in which a store is made may have come before. */
-  assertion->issued = (has_iat ? iat : exp - OCC__ASSERTION_MS) - OCC__JWT_SKEW_MS - 1;
-  return OCC_OK;
+  assertion->issued = iat - OCC__JWT_SKEW_MS - 1;
+  return is_over(assertion, now) || exp - OCC__ASSERTION_EXP_MS - OCC__JWT_SKEW_MS > now
+             ? OCC__REASON_JWT_TIME
+             : OCC_OK;
 }
 
 static const char *keep_text(occ_txn *txn, const char *text)
@@ -131,7 +143,7 @@ static occ_step read_assertion(occ_txn *txn, const occ_param *param)
     return occ__txn_fail_status(txn, txn->arena.rc);
   }
   rc = occ__jws_parse(&jws, occ__lib_mem(txn->lib), occ__span(param->value, param->value_len),
-                      &occ__json_peer);
+                      &occ__json_assertion);
   if (rc != OCC_OK) {
     return occ__txn_step_of(txn, rc, OCC__INVALID_CLIENT);
   }
@@ -198,26 +210,27 @@ static int certificate_key(occ_txn *txn)
 }
 
 /* The signature comes last, and only then is the jti worth taking: nobody can use up another client's. */
-static int verify_assertion(occ_txn *txn, const occ_jwks *keys)
+static int verify_assertion(occ_txn *txn, const json_t *set, int *bad_set)
 {
   occ_assertion *assertion = txn->assertion;
-  const occ_jwk *key = occ__jwks_find(keys, assertion->jws.kid, assertion->jws.alg);
   const occ_span part[2] = { occ__span_text(txn->client_id), occ__span_text(assertion->jti) };
-  int rc;
+  occ_jwk key;
+  int rc = occ__jwks_pick(&key, txn->ws, set, assertion->jws.kid, assertion->jws.alg);
 
-  if (key == NULL) {
-    return OCC__REASON_JOSE_KEY_UNKNOWN;
+  *bad_set = rc == OCC__REASON_JOSE_KEY;
+  if (rc != OCC_OK) {
+    return rc;
   }
-  if (assertion->expires + OCC__JWT_SKEW_MS <= txn->now) { /* while the keys were looked for */
+  if (is_over(assertion, txn->now)) { /* while the keys were looked for */
     return OCC__REASON_JWT_TIME;
   }
-  rc = occ__jws_verify(&assertion->jws, txn->ws, key);
+  rc = occ__jws_verify(&assertion->jws, txn->ws, &key);
   if (rc == OCC_OK) {
     rc = occ__digest_key(assertion->once, txn->ws, OCC__PURPOSE_ASSERTION, "assertion",
                          txn->server->issuer, part, 2);
   }
   if (rc == OCC_OK) {
-    txn->client_key = keep_text(txn, key->thumbprint);
+    txn->client_key = keep_text(txn, key.thumbprint);
     rc = txn->arena.rc;
   }
   return rc;
@@ -247,67 +260,52 @@ static int is_in_x5c(occ_txn *txn, const json_t *jwk)
   return rc;
 }
 
-/* 1, 0 or a negative status: is its public key one of the set? */
-static int is_key_of(const occ_jwks *keys, const occ_jwk *key)
-{
-  for (size_t i = 0; i < keys->count; i++) {
-    if (strcmp(keys->key[i].thumbprint, key->thumbprint) == 0) {
-      return 1;
-    }
-  }
-  return 0;
-}
-
-/* spec: RFC 8705 section 2.2: the chain is not looked at; the set says which certificates, or keys, are the client's. */
-static int match_set(occ_txn *txn, const json_t *set, const occ_jwks *keys, const occ_x509 *own)
+/* 1, 0 or a negative status. */
+static int is_in_any_x5c(occ_txn *txn, const json_t *set)
 {
   const json_t *list = json_object_get(set, "keys");
-  occ_jwk key;
   int rc = 0;
 
   for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
     rc = is_in_x5c(txn, json_array_get(list, i));
   }
-  if (rc == 0) {
-    rc = occ__x509_key(&key, txn->ws, occ__lib_mem(txn->lib), own);
-    rc = rc == OCC_OK ? is_key_of(keys, &key) : rc < 0 ? rc : 0;
+  return rc;
+}
+
+/* spec: RFC 8705 section 2.2: the chain is not looked at; the set says which certificates, or keys, are the client's. */
+static int match_certificate(occ_txn *txn, const json_t *set, int *bad_set)
+{
+  occ_x509 own;
+  occ_jwk key;
+  int rc = occ__x509_read(&own, txn->certificate_der), listed;
+
+  if (rc != OCC_OK) {
+    return rc;
   }
+  rc = occ__x509_key(&key, txn->ws, occ__lib_mem(txn->lib), &own);
   if (rc < 0) {
     return rc;
   }
-  return rc == 1 ? certificate_key(txn) : OCC__REASON_CERTIFICATE_OTHER;
-}
-
-static int match_certificate(occ_txn *txn, const json_t *set, const occ_jwks *keys)
-{
-  occ_x509 *own = NULL;
-  int rc = occ__x509_read(&own, txn->certificate_der);
-
-  if (rc == OCC_OK) {
-    rc = match_set(txn, set, keys, own);
+  rc = occ__jwks_has(set, &key); /* a key that is none of ours is in no set */
+  *bad_set = rc == OCC__REASON_JOSE_KEY;
+  if (*bad_set) {
+    return rc;
   }
-  occ__x509_free(own);
-  return rc;
-}
-
-/* The client's keys are there. OCC_OK: it is authenticated. *bad_set: it is the set that is wrong. */
-static int try_keys(occ_txn *txn, const json_t *set, int *bad_set)
-{
-  occ_jwks keys;
-  int rc = occ__jwks_read(&keys, occ__lib_mem(txn->lib), txn->ws, set);
-
-  *bad_set = rc > 0;
-  if (rc == OCC_OK) {
-    rc = txn->assertion != NULL ? verify_assertion(txn, &keys) : match_certificate(txn, set, &keys);
+  listed = rc == OCC_OK ? 1 : is_in_any_x5c(txn, set);
+  if (listed < 0) {
+    return listed;
   }
-  occ__jwks_clear(&keys);
-  return rc;
+  return listed == 1 ? certificate_key(txn) : OCC__REASON_CERTIFICATE_OTHER;
 }
 
+/* The client's keys are there. *bad_set: it is the set that is wrong. */
 static occ_step with_keys(occ_txn *txn, const json_t *set, int *bad_set)
 {
-  int rc = try_keys(txn, set, bad_set);
+  int rc;
 
+  *bad_set = 0;
+  rc = txn->assertion != NULL ? verify_assertion(txn, set, bad_set)
+                              : match_certificate(txn, set, bad_set);
   if (rc != OCC_OK) {
     return occ__txn_step_of(txn, rc, OCC__INVALID_CLIENT);
   }
@@ -337,7 +335,7 @@ occ_step occ__authenticate_keys(occ_txn *txn)
   occ_step step;
   int bad_set = 0;
   int rc =
-      occ__json_read_object(&set, occ__span(txn->asking.data, txn->asking.len), &occ__json_answer);
+      occ__json_read_object(&set, occ__span(txn->asking.data, txn->asking.len), &occ__json_client);
 
   if (rc != OCC_OK) {
     return rc == OCC_ERR_MEMORY ? occ__txn_fail_status(txn, rc)
@@ -407,7 +405,7 @@ static occ_step by_certificate(occ_txn *txn)
 {
   const char *value = NULL;
   const int name = registered_name(txn->metadata, &value);
-  occ_x509 *own = NULL;
+  occ_x509 own;
   int same, rc;
 
   if (!has_certificate(txn)) {
@@ -423,9 +421,8 @@ static occ_step by_certificate(occ_txn *txn)
   if (rc != OCC_OK) {
     return refuse(txn, rc);
   }
-  same = name == 0 ? occ__x509_has_subject(own, value)
-                   : occ__x509_has_name(own, (occ_x509_name)name, value);
-  occ__x509_free(own);
+  same = name == 0 ? occ__x509_has_subject(&own, value)
+                   : occ__x509_has_name(&own, (occ_x509_name)name, value);
   if (!same) {
     return refuse(txn, OCC__REASON_CERTIFICATE_OTHER);
   }
@@ -441,9 +438,11 @@ static occ_step by_own_certificate(occ_txn *txn)
 /* Metadata that name another client were looked up for another client. */
 static int is_of_another(const occ_txn *txn)
 {
-  const char *named = json_string_value(json_object_get(txn->metadata, "client_id"));
+  const json_t *named = json_object_get(txn->metadata, "client_id");
+  const char *text = occ__json_text(txn->metadata, "client_id");
 
-  return named != NULL && txn->client_id != NULL && strcmp(named, txn->client_id) != 0;
+  return named != NULL && txn->client_id != NULL &&
+         (text == NULL || strcmp(text, txn->client_id) != 0);
 }
 
 static occ_step by_method(occ_txn *txn, const char *method)
@@ -472,11 +471,11 @@ occ_step occ__authenticate_client(occ_txn *txn)
   const json_t *member = json_object_get(txn->metadata, "token_endpoint_auth_method");
   const char *method = json_string_value(member);
 
+  if (is_of_another(txn)) { /* whoever has authenticated it */
+    return refuse(txn, OCC__REASON_CLIENT_MISMATCH);
+  }
   if (txn->client_set) {
     return OCC__GO;
-  }
-  if (is_of_another(txn)) {
-    return refuse(txn, OCC__REASON_CLIENT_MISMATCH);
   }
   if (member != NULL && method == NULL) {
     return refuse(txn, OCC__REASON_CLIENT_METADATA);

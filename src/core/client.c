@@ -70,7 +70,7 @@ static occ_step take_answer(occ_txn *txn)
     return OCC__GO;
   }
   rc = occ__json_read_object(&answer, occ__span(txn->asking.data, txn->asking.len),
-                             &occ__json_answer);
+                             &occ__json_client);
   if (rc == OCC_ERR_MEMORY) {
     return occ__txn_fail_status(txn, rc);
   }

@@ -24,6 +24,9 @@ occ_step occ__decide_no(occ_txn *txn)
 
 int occ__session_satisfied(const occ_txn *txn, const occ_requirement *requirement)
 {
+  if (occ__receipt_satisfies(txn, requirement)) {
+    return 1;
+  }
   if (!txn->live) {
     return 0;
   }

@@ -38,7 +38,8 @@
 #include "base/cursor.h"
 #include "base/mem.h"
 
-/* Formats of handles are 0x01 to 0x3f, so that with 0x80 they stay below 0xd0: a handle begins with a letter. */
+/* Formats of handles are 0x01 to 0x1f, of receipts (receipt.c) 0x20 to 0x3f, so that with 0x80 they stay below 0xd0: a
+ * handle begins with a letter. */
 #define FORMAT     0x01u
 #define STORED_BIT 0x80u
 
@@ -47,18 +48,16 @@
 #define HEAD_LEN   (ID_AT + OCC__SESSION_ID_LEN)
 #define FIXED_LEN  70u              /* of the plain text, up to the name */
 #define MIN_PLAIN  (FIXED_LEN + 6u) /* everything that may be empty is */
-#define AROUND_LEN (HEAD_LEN + OCC__AEAD_TAG_LEN)
+#define AROUND_LEN OCC__SEALED_AROUND
 #define MAX_SEALED                                                                                 \
   (OCC__MAX_HANDLE / 4u * 3u) /* octets whose text has OCC__MAX_HANDLE characters */
 #define MAX_PLAIN  (MAX_SEALED - AROUND_LEN)
 #define STORED_LEN (1u + OCC__SESSION_ID_LEN)
 
-#define TIME_LEN    6u
-#define MAX_TIME    (((occ_time)1 << 48) - 1)
-#define SENDER_BITS 0x0eu /* 1 << occ_sender, for the three there are */
+#define TIME_LEN 6u
 
-/* The NUL at its end is hashed too, so that no label is the beginning of another. */
 static const char label[] = "libocc session 1";
+static const occ_seal_kind of_session = { FORMAT, { (const uint8_t *)label, sizeof(label) } };
 
 /* ---- Writing the plain text ---------------------------------------------------------------------------------- */
 
@@ -100,12 +99,12 @@ static void put_sized(writer *w, occ_span span, size_t octets)
 
 static int is_time(occ_time time)
 {
-  return time >= 0 && time <= MAX_TIME;
+  return time >= 0 && time <= OCC__MAX_SEALED_TIME;
 }
 
 static int are_senders(unsigned bits)
 {
-  return (bits & ~SENDER_BITS) == 0;
+  return (bits & ~OCC__SENDER_BITS) == 0;
 }
 
 /* Both sides ask this: what is not sealed is not opened either. */
@@ -236,20 +235,63 @@ static int read_plain(occ_session *out, occ_span plain)
 /* ---- Seal and open ------------------------------------------------------------------------------------------- */
 
 /* One key and iv a session, from its random id: so no counter is needed, and no number of sessions wears a key out. */
-static int derive(uint8_t material[64], occ_workspace *ws, const occ_seal_key *key,
+static int derive(uint8_t material[64], occ_workspace *ws, const occ_seal_key *key, occ_span kind,
                   const uint8_t id[OCC__SESSION_ID_LEN])
 {
-  const occ_span part[] = { occ__span(label, sizeof(label)), occ__span(id, OCC__SESSION_ID_LEN) };
+  const occ_span part[] = { kind, occ__span(id, OCC__SESSION_ID_LEN) };
 
   return occ__hmac_sha512(ws, material, occ__span(key->master, sizeof(key->master)), part, 2);
+}
+
+int occ__handle_wrap(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key,
+                     const occ_seal_kind *kind, const uint8_t id[OCC__SESSION_ID_LEN],
+                     occ_span plain)
+{
+  uint8_t material[64] = { 0 };
+  int rc;
+
+  out->len = 0;
+  if (plain.len > sizeof(out->octets) - AROUND_LEN) {
+    return OCC_ERR_LIMIT;
+  }
+  rc = derive(material, ws, key, kind->label, id);
+  if (rc == OCC_OK) {
+    out->octets[0] = kind->format;
+    memcpy(out->octets + KEY_ID_AT, key->id, OCC__SEAL_KEY_ID_LEN);
+    memcpy(out->octets + ID_AT, id, OCC__SESSION_ID_LEN);
+    rc =
+        occ__aead_seal(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(out->octets, HEAD_LEN),
+                       plain, out->octets + HEAD_LEN, out->octets + HEAD_LEN + plain.len);
+  }
+  if (rc == OCC_OK) {
+    out->len = AROUND_LEN + plain.len;
+  }
+  occ__wipe(material, sizeof(material));
+  return rc;
+}
+
+int occ__handle_unwrap(uint8_t *plain, occ_workspace *ws, const occ_seal_key *key,
+                       const occ_seal_kind *kind, const occ_sealed *sealed)
+{
+  const uint8_t *octets = sealed->octets;
+  const size_t len = sealed->len - AROUND_LEN;
+  uint8_t material[64] = { 0 };
+  int rc = derive(material, ws, key, kind->label, octets + ID_AT);
+
+  if (rc == OCC_OK &&
+      occ__aead_open(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(octets, HEAD_LEN),
+                     occ__span(octets + HEAD_LEN, len), octets + HEAD_LEN + len, plain) != OCC_OK) {
+    rc = OCC__REASON_SESSION_FORGED; /* or OpenSSL failed: closed either way */
+  }
+  occ__wipe(material, sizeof(material));
+  return rc;
 }
 
 int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key,
                      const occ_session *session)
 {
-  uint8_t plain[MAX_PLAIN], material[64] = { 0 };
+  uint8_t plain[MAX_PLAIN];
   writer w = { .at = plain, .left = sizeof(plain) };
-  size_t len;
   int rc = OCC_ERR_LIMIT;
 
   *out = (occ_sealed){ .len = 0 };
@@ -257,26 +299,11 @@ int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key
     return rc;
   }
   write_plain(&w, session);
-  if (w.full) {
-    goto out;
+  if (!w.full) {
+    rc = occ__handle_wrap(out, ws, key, &of_session, session->id,
+                          occ__span(plain, sizeof(plain) - w.left));
   }
-  len = sizeof(plain) - w.left;
-  rc = derive(material, ws, key, session->id);
-  if (rc != OCC_OK) {
-    goto out;
-  }
-  out->octets[0] = FORMAT;
-  memcpy(out->octets + KEY_ID_AT, key->id, OCC__SEAL_KEY_ID_LEN);
-  memcpy(out->octets + ID_AT, session->id, OCC__SESSION_ID_LEN);
-  rc = occ__aead_seal(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(out->octets, HEAD_LEN),
-                      occ__span(plain, len), out->octets + HEAD_LEN, out->octets + HEAD_LEN + len);
-  if (rc == OCC_OK) {
-    out->len = AROUND_LEN + len;
-  }
-
-out:
   occ__wipe(plain, sizeof(plain));
-  occ__wipe(material, sizeof(material));
   return rc;
 }
 
@@ -290,7 +317,6 @@ int occ__handle_open(occ_session *out, occ_arena *arena, occ_workspace *ws, cons
                      const occ_sealed *sealed, occ_time now)
 {
   const uint8_t *octets = sealed->octets;
-  uint8_t material[64] = { 0 };
   const occ_seal_key *key;
   uint8_t *plain;
   size_t len;
@@ -309,26 +335,15 @@ int occ__handle_open(occ_session *out, occ_arena *arena, occ_workspace *ws, cons
   if (plain == NULL) {
     return arena->rc;
   }
-
-  rc = derive(material, ws, key, octets + ID_AT);
-  if (rc != OCC_OK) {
-    goto out;
-  }
-  if (occ__aead_open(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(octets, HEAD_LEN),
-                     occ__span(octets + HEAD_LEN, len), octets + HEAD_LEN + len, plain) != OCC_OK) {
-    rc = OCC__REASON_SESSION_FORGED; /* or OpenSSL failed: closed either way */
-    goto out;
-  }
-  if (!read_plain(out, occ__span(plain, len))) {
+  rc = occ__handle_unwrap(plain, ws, key, &of_session, sealed);
+  if (rc == OCC_OK && !read_plain(out, occ__span(plain, len))) {
     *out = (occ_session){ .attempt = 0 };
     occ__wipe(plain, len);
     rc = OCC__REASON_SESSION_MALFORMED;
-    goto out;
   }
-  memcpy(out->id, octets + ID_AT, sizeof(out->id));
-
-out:
-  occ__wipe(material, sizeof(material));
+  if (rc == OCC_OK) {
+    memcpy(out->id, octets + ID_AT, sizeof(out->id));
+  }
   return rc;
 }
 

@@ -9,7 +9,8 @@
  *     AEAD    = AES-256-GCM over the plain text, with version, key id and id as associated data
  *
  * In stored mode the handle is base64url( version | 0x80 (1) || id(32) ), and the sealed octets lie in the store.
- * The layout of the plain text stands as a table in handle.c and in docs/architecture.md. */
+ * The layout of the plain text stands as a table in handle.c and in docs/architecture.md. Receipts (receipt.h) are sealed
+ * by the same code, with a format and a label of their own. */
 
 #include "base/arena.h"
 #include "base/limits.h"
@@ -22,7 +23,11 @@
 #define OCC__CHAIN_LEN       8u
 #define OCC__STORE_ID_LEN    16u
 #define OCC__TEMPLATE_ID_LEN 16u
-#define OCC__SENDERS         4u /* indexes by occ_sender; 0 unused */
+#define OCC__SENDERS         4u    /* indexes by occ_sender; 0 unused */
+#define OCC__SENDER_BITS     0x0eu /* 1 << occ_sender, for the three there are */
+#define OCC__MAX_SEALED_TIME (((occ_time)1 << 48) - 1)
+/* Octets around the plain text: format, key id, id, tag. */
+#define OCC__SEALED_AROUND   (1u + OCC__SEAL_KEY_ID_LEN + OCC__SESSION_ID_LEN + OCC__AEAD_TAG_LEN)
 
 typedef struct occ_satisfied {
   uint8_t id[OCC__TEMPLATE_ID_LEN]; /* of requirement name and configured template */
@@ -49,6 +54,22 @@ typedef struct occ_sealed {
   uint8_t octets[OCC__MAX_HANDLE];
   size_t len;
 } occ_sealed;
+
+/* What tells one kind of sealed octets from another. The label goes into the key, the format is authenticated: what was
+ * sealed as one kind does not open as another. */
+typedef struct occ_seal_kind {
+  uint8_t format;
+  occ_span label; /* with its NUL, so that no label is the beginning of another */
+} occ_seal_kind;
+
+/* id: fresh random octets; plain: it fits into out with OCC__SEALED_AROUND. OCC_OK, OCC_ERR_LIMIT, OCC_ERR_CRYPTO. */
+int occ__handle_wrap(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key,
+                     const occ_seal_kind *kind, const uint8_t id[OCC__SESSION_ID_LEN],
+                     occ_span plain);
+/* Into plain, which has room for sealed->len - OCC__SEALED_AROUND octets; sealed is longer than that. OCC_OK,
+ * SESSION_FORGED, OCC_ERR_CRYPTO. */
+int occ__handle_unwrap(uint8_t *plain, occ_workspace *ws, const occ_seal_key *key,
+                       const occ_seal_kind *kind, const occ_sealed *sealed);
 
 /* session->id must be filled with fresh random octets. OCC_OK; OCC_ERR_LIMIT: something does not fit into the layout, or
  * the whole into OCC__MAX_HANDLE characters; OCC_ERR_CRYPTO. */

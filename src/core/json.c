@@ -164,7 +164,7 @@ static int set_member(occ_txn *txn, const char *name, json_t *value)
   if (strcmp(name, "metadata") == 0) {
     return json_is_object(value) ? set_metadata(txn, value) : OCC_ERR_ARGUMENT;
   }
-  if (strcmp(name, "reference") == 0) {
+  if (strcmp(name, "reference") == 0 || strcmp(name, "receipt") == 0) {
     return occ_txn_set(txn, name, json_string_value(value));
   }
   return OCC_ERR_ARGUMENT;
@@ -190,10 +190,7 @@ int occ_txn_set_json(occ_txn *txn, const char *json, size_t len)
     }
   }
   json_decref(object);
-  if (rc != OCC_OK && txn->input_rc == OCC_OK) {
-    txn->input_rc = rc; /* half a request must not run */
-  }
-  return rc;
+  return occ__txn_filled(txn, rc, __func__); /* half a request must not run */
 }
 
 static void put_keys(occ_buf *out, const occ_question *q)
@@ -554,6 +551,7 @@ const char *occ_txn_result_json(const occ_txn *txn, size_t *len)
     occ__json_name(&out, "confirmation");
     occ__json_raw(&out, occ__span_text(confirmation));
   }
+  occ__json_put_text(&out, "receipt", occ_txn_receipt(txn));
   occ__json_put_text(&out, "reference", txn->reference);
   occ__json_put_text(&out, "reason", occ_txn_reason(txn));
   put_facts(&out, txn);

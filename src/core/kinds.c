@@ -63,12 +63,27 @@ static int add_kind(occ_making *making, const char *key, const occ_type *type, v
   return OCC_OK;
 }
 
-/* Hands the newest kind its options: the member of its key, or an empty object. */
+/* What the type said of its options, or that it said nothing. */
+static int fail_options(occ_config *config, const occ_kind *kind, const occ_problem *problem)
+{
+  const char *path[OCC__PROBLEM_PARTS + 2] = { kind->key };
+
+  for (size_t i = 0; i < OCC__PROBLEM_PARTS && problem->part[i][0] != '\0'; i++) {
+    path[i + 1] = problem->part[i];
+  }
+  return occ__config_fail(config, OCC_ERR_CONFIG, path,
+                          problem->why != NULL ? problem->why
+                                               : "the type does not take these options");
+}
+
+/* Hands the newest kind its options: the member of its key, or an empty object. A built-in one finds in its self room to
+ * say what is wrong with them, for occ_type has none. */
 static int open_kind(occ_making *making)
 {
   occ_config *config = making->config;
   occ_kind *kind = &making->server->kind[making->server->kinds - 1];
   const json_t *options = json_object_get(config->type_options, kind->key);
+  occ_problem problem = { .why = NULL };
   occ_buf text;
   int rc;
 
@@ -85,16 +100,17 @@ static int open_kind(occ_making *making)
   }
   rc = text.rc;
   if (rc == OCC_OK) {
-    rc = kind->type->open(&kind->self, config->lib, occ__buf_string(&text));
+    void *self = kind->type == occ_type_builtin(kind->key) ? &problem : kind->self;
+
+    rc = kind->type->open(&self, config->lib, occ__buf_string(&text));
     kind->opened = rc == OCC_OK;
+    kind->self = kind->opened ? self : NULL;
   }
   occ__buf_clear(&text);
   if (rc == OCC_ERR_MEMORY || rc == OCC_ERR_CRYPTO) {
     return occ__config_fail_status(config, rc, OCC__PATH(kind->key));
   }
-  return rc == OCC_OK ? rc
-                      : occ__config_fail(config, OCC_ERR_CONFIG, OCC__PATH(kind->key),
-                                         "the type does not take these options");
+  return rc == OCC_OK ? rc : fail_options(config, kind, &problem);
 }
 
 static int add_host_type(occ_making *making, const occ_host_type *host)

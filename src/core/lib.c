@@ -159,6 +159,23 @@ void occ__lib_tell_weakened(occ_lib *lib, const char *what)
   occ__lib_emit(lib, &event);
 }
 
+int occ__lib_problem(occ_problem *problem, const char *why, const char *a, const char *b,
+                     const char *c)
+{
+  const char *const part[OCC__PROBLEM_PARTS] = { a, b, c };
+
+  if (problem == NULL || problem->why != NULL) {
+    return OCC_ERR_SYNTAX;
+  }
+  problem->why = why;
+  for (size_t i = 0; i < OCC__PROBLEM_PARTS && part[i] != NULL; i++) {
+    size_t len = strlen(part[i]), most = sizeof(problem->part[i]) - 1;
+
+    memcpy(problem->part[i], part[i], len < most ? len : most);
+  }
+  return OCC_ERR_SYNTAX;
+}
+
 occ_ticket occ__lib_ticket(occ_lib *lib)
 {
   /* 2^53 of them last for 285 years at a million a second. */

@@ -28,7 +28,10 @@
   X(REFUSED, "refused")                                                                            \
   X(FAILED, "failed")                                                                              \
   X(OPTION_WEAKENED, "option_weakened")                                                            \
-  X(KEYS_FORCED, "keys_forced")
+  X(KEYS_FORCED, "keys_forced")                                                                    \
+  X(RECEIPT_CREATED, "receipt_created")                                                            \
+  X(RECEIPT_ACCEPTED, "receipt_accepted")                                                          \
+  X(RECEIPT_IGNORED, "receipt_ignored")
 
 enum {
   OCC__EVENT_NONE = 0,

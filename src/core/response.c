@@ -78,6 +78,9 @@ occ_step occ__response_grant(occ_txn *txn)
   if (txn->proof.present) {
     rc = occ__response_fresh_nonce(txn);
   }
+  if (rc == OCC_OK) {
+    rc = occ__receipt_make(txn);
+  }
   if (rc != OCC_OK) {
     return occ__txn_fail_status(txn, rc);
   }
@@ -189,7 +192,9 @@ occ_step occ__response_fail(occ_txn *txn)
   occ__buf_reset(&txn->response.body);
   occ__body_write(&txn->response.body, names, occ__error_name(names, txn->error),
                   occ__error_text(txn->error), txn->reference, NULL);
-  occ__txn_emit(txn, OCC__EVENT_FAILED, txn->reason, NULL, NULL);
+  /* The call that the host got wrong, if it was one before the run. */
+  occ__txn_emit(txn, OCC__EVENT_FAILED, txn->reason, NULL,
+                txn->reason == OCC__REASON_HOST_INPUT && txn->input_rc < 0 ? txn->input_by : NULL);
   return OCC__GO;
 }
 

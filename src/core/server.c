@@ -189,6 +189,29 @@ static int find_asks(occ_making *making)
   return OCC_OK;
 }
 
+static void put_algs(occ_buf *text, const char *member, unsigned algs)
+{
+  occ__json_name(text, member);
+  occ__json_open(text, '[');
+  for (int alg = OCC__ALG_NONE + 1; alg < OCC__ALGS; alg++) {
+    if ((algs & OCC__ALG_BIT((unsigned)alg)) != 0) {
+      occ__json_string(text, occ__span_text(occ__alg_name((occ_alg)alg)));
+    }
+  }
+  occ__json_close(text, ']');
+}
+
+/* What is done here alone, whatever the host does: the methods by certificates need what the host passes of the
+ * connection, those by secrets the host itself. */
+static void put_methods(occ_buf *text)
+{
+  occ__json_name(text, "token_endpoint_auth_methods_supported");
+  occ__json_open(text, '[');
+  occ__json_string(text, occ__span_text("private_key_jwt"));
+  occ__json_string(text, occ__span_text("none"));
+  occ__json_close(text, ']');
+}
+
 /* Members without elements are left out. spec: RFC 8414 section 2, RFC 9449 section 5.1, O-13 */
 static int write_metadata(occ_making *making)
 {
@@ -207,15 +230,10 @@ static int write_metadata(occ_making *making)
     }
     occ__json_close(&text, ']');
   }
+  put_methods(&text);
+  put_algs(&text, "token_endpoint_auth_signing_alg_values_supported", server->assertion_algs);
   if (!server->dpop_host) {
-    occ__json_name(&text, "dpop_signing_alg_values_supported");
-    occ__json_open(&text, '[');
-    for (int alg = OCC__ALG_NONE + 1; alg < OCC__ALGS; alg++) {
-      if ((server->dpop_algs & OCC__ALG_BIT((unsigned)alg)) != 0) {
-        occ__json_string(&text, occ__span_text(occ__alg_name((occ_alg)alg)));
-      }
-    }
-    occ__json_close(&text, ']');
+    put_algs(&text, "dpop_signing_alg_values_supported", server->dpop_algs);
   }
   occ__json_close(&text, '}');
   if (text.rc != OCC_OK) {

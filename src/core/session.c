@@ -354,6 +354,9 @@ occ_step occ__session_match(occ_txn *txn)
 {
   int present, rc = read_details(txn);
 
+  if (rc == OCC_OK) {
+    rc = occ__receipt_match(txn);
+  }
   if (rc != OCC_OK) {
     return occ__txn_step_of(txn, rc, OCC__NO_ERROR);
   }

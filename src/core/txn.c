@@ -77,10 +77,11 @@ void occ_txn_free(occ_txn *txn)
 
 /* Filling. The first error sticks until the run; a setter after the run has begun changes nothing. */
 
-static int filling(occ_txn *txn, int rc)
+int occ__txn_filled(occ_txn *txn, int rc, const char *by)
 {
   if (rc != OCC_OK && (txn->input_rc == OCC_OK || (rc < 0 && txn->input_rc > 0))) {
     txn->input_rc = rc; /* our own fault, or the host's, comes before the peer's */
+    txn->input_by = by;
   }
   return rc < 0 ? rc : OCC_OK; /* the peer's fault is an outcome, not an error of this call */
 }
@@ -106,13 +107,15 @@ int occ_txn_set_body(occ_txn *txn, const void *form, size_t len)
     return rc;
   }
   if (form == NULL && len > 0) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   if (txn->has_body || txn->has_params) {
-    return filling(txn, OCC_ERR_STATE); /* two bodies: which one would the grant be for? */
+    return occ__txn_filled(txn, OCC_ERR_STATE,
+                           __func__); /* two bodies: which one would the grant be for? */
   }
   txn->has_body = 1;
-  return filling(txn, occ__form_parse(&txn->form, &txn->arena, occ__span(form, len)));
+  return occ__txn_filled(txn, occ__form_parse(&txn->form, &txn->arena, occ__span(form, len)),
+                         __func__);
 }
 
 int occ_txn_add_param(occ_txn *txn, const char *name, const void *value, size_t len)
@@ -123,14 +126,14 @@ int occ_txn_add_param(occ_txn *txn, const char *name, const void *value, size_t 
     return rc;
   }
   if (name == NULL || (value == NULL && len > 0)) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   if (txn->has_body) {
-    return filling(txn, OCC_ERR_STATE);
+    return occ__txn_filled(txn, OCC_ERR_STATE, __func__);
   }
   txn->has_params = 1;
   rc = occ__form_add(&txn->form, &txn->arena, occ__span_text(name), occ__span(value, len));
-  return filling(txn, rc);
+  return occ__txn_filled(txn, rc, __func__);
 }
 
 int occ_txn_add_header(occ_txn *txn, const char *name, const void *value, size_t len)
@@ -141,11 +144,11 @@ int occ_txn_add_header(occ_txn *txn, const char *name, const void *value, size_t
     return rc;
   }
   if (name == NULL || (value == NULL && len > 0)) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   rc = occ__headers_add(&txn->headers, &txn->arena, txn->server->headers, occ__span_text(name),
                         occ__span(value, len));
-  return filling(txn, rc);
+  return occ__txn_filled(txn, rc, __func__);
 }
 
 /* The outer SEQUENCE spans all of it: no PEM, nothing behind it. */
@@ -178,11 +181,11 @@ int occ_txn_set_certificate(occ_txn *txn, const void *der, size_t len)
     return rc;
   }
   if (der == NULL || len > OCC__MAX_CERTIFICATE || !is_one_der_sequence(der, len)) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   rc = occ__lib_take(txn->lib, &ws);
   if (rc != OCC_OK) {
-    return filling(txn, rc);
+    return occ__txn_filled(txn, rc, __func__);
   }
   rc = occ__sha256(ws, txn->certificate, occ__span(der, len));
   occ__lib_give(txn->lib, ws);
@@ -191,7 +194,7 @@ int occ_txn_set_certificate(occ_txn *txn, const void *der, size_t len)
     rc = txn->certificate_der.base == NULL ? txn->arena.rc : OCC_OK;
   }
   txn->has_certificate = rc == OCC_OK;
-  return filling(txn, rc);
+  return occ__txn_filled(txn, rc, __func__);
 }
 
 int occ__txn_is_vschar(const char *text)
@@ -215,14 +218,14 @@ int occ_txn_set_client(occ_txn *txn, const char *client_id, const char *method, 
       !occ__txn_is_vschar(client_id) || !occ__txn_is_vschar(method) ||
       (key != NULL && !occ__txn_is_vschar(key)) || strlen(client_id) > OCC__MAX_CLIENT_ID ||
       strlen(method) > OCC__MAX_ID || (key != NULL && strlen(key) > OCC__MAX_ID)) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   txn->client_set = 1;
   txn->authenticated = strcmp(method, "none") != 0;
   txn->client_id = occ__txn_text(txn, client_id, strlen(client_id));
   txn->client_method = occ__txn_text(txn, method, strlen(method));
   txn->client_key = key == NULL ? NULL : occ__txn_text(txn, key, strlen(key));
-  return filling(txn, txn->arena.rc);
+  return occ__txn_filled(txn, txn->arena.rc, __func__);
 }
 
 int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbprint)
@@ -237,7 +240,7 @@ int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbprint)
       thumbprint == NULL || (kind == OCC_SENDER_DPOP && !txn->server->dpop_host) ||
       occ__b64_decode_exact(octets, sizeof(octets), occ__span_text(thumbprint)) != OCC_OK ||
       (txn->senders & (1u << kind)) != 0) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   memcpy(txn->sender[kind], thumbprint, OCC__THUMBPRINT_LEN + 1);
   txn->senders = (uint8_t)(txn->senders | (1u << kind));
@@ -252,10 +255,10 @@ int occ_txn_set_metadata(occ_txn *txn, const char *json, size_t len)
     return rc;
   }
   if (json == NULL || txn->metadata != NULL) {
-    return filling(txn, OCC_ERR_ARGUMENT);
+    return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
-  rc = occ__json_read_object(&txn->metadata, occ__span(json, len), &occ__json_answer);
-  return filling(txn, rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc);
+  rc = occ__json_read_object(&txn->metadata, occ__span(json, len), &occ__json_client);
+  return occ__txn_filled(txn, rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc, __func__);
 }
 
 static int set_seconds(int64_t *ms, const char *value)
@@ -312,11 +315,30 @@ static int set_named(occ_txn *txn, const char *name, const char *value)
   if (strcmp(name, "challenge_anyway") == 0) {
     return set_flag(&txn->challenge_anyway, value);
   }
+  if (strcmp(name, "receipt") == 0) {
+    return occ__receipt_set(txn, value);
+  }
   if (strcmp(name, "certificate_verified") == 0 &&
       !txn->begun) { /* too late once it was looked at */
     return set_flag(&txn->certificate_verified, value);
   }
   return OCC_ERR_ARGUMENT;
+}
+
+/* For the log: what the host called the option may be anything, what we call it is ours. */
+static const char *name_of(const char *option)
+{
+  static const char *const known[] = {
+    "occ_txn_set.reference",        "occ_txn_set.expiry",  "occ_txn_set.challenge_status",
+    "occ_txn_set.challenge_anyway", "occ_txn_set.receipt", "occ_txn_set.certificate_verified",
+  };
+
+  for (size_t i = 0; option != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
+    if (strcmp(strchr(known[i], '.') + 1, option) == 0) {
+      return known[i];
+    }
+  }
+  return "occ_txn_set";
 }
 
 static int deciding(const occ_txn *txn)
@@ -338,8 +360,8 @@ int occ_txn_set(occ_txn *txn, const char *name, const char *value)
   if (rc != OCC_OK) {
     return rc;
   }
-  return filling(txn,
-                 name == NULL || value == NULL ? OCC_ERR_ARGUMENT : set_named(txn, name, value));
+  rc = name == NULL || value == NULL ? OCC_ERR_ARGUMENT : set_named(txn, name, value);
+  return occ__txn_filled(txn, rc, name_of(name));
 }
 
 int occ_txn_set_memo(occ_txn *txn, const void *data, size_t len)
@@ -351,7 +373,7 @@ int occ_txn_set_memo(occ_txn *txn, const void *data, size_t len)
     return OCC_ERR_STATE;
   }
   if ((data == NULL && len > 0) || len > OCC__MAX_MEMO) {
-    return deciding(txn) ? OCC_ERR_ARGUMENT : filling(txn, OCC_ERR_ARGUMENT);
+    return deciding(txn) ? OCC_ERR_ARGUMENT : occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
   if (len > 0) {
     memcpy(txn->memo, data, len);

@@ -14,6 +14,7 @@
 #include "core/digest.h"
 #include "core/handle.h"
 #include "core/lib.h"
+#include "core/receipt.h"
 #include "core/server.h"
 #include "jose/jws.h"
 #include "occ/occ.h"
@@ -166,6 +167,7 @@ struct occ_txn {
   int has_body, has_params;
   occ_headers headers;
   int input_rc;          /* first error while filling: negative status or reason */
+  const char *input_by;  /* the call that failed; static */
   int client_set;        /* the host said who the client is */
   const char *client_id; /* set, or claimed by the form */
   const char *client_method, *client_key;
@@ -181,6 +183,7 @@ struct occ_txn {
   occ_span certificate_der;
   int certificate_verified; /* its chain, by the host's word */
   const char *reference;
+  occ_span receipt;  /* occ_txn_set("receipt"), decoded; its octets lie in the arena */
   int64_t expiry_ms; /* occ_txn_set("expiry"); 0: the requirement's */
   int challenge_status, challenge_anyway;
 
@@ -202,10 +205,11 @@ struct occ_txn {
   json_t *fact[OCC__FACTS]; /* as of this question; each is built when first asked for */
   json_t *facts;            /* all of them */
   const char *handle;
-  occ_session session; /* opened; its spans lie in the arena */
-  int opened;          /* authentic */
-  int live;            /* passed every check of SESSION, and ONCE */
-  int stale;           /* reason, or 0 */
+  occ_session session;    /* opened; its spans lie in the arena */
+  int opened;             /* authentic */
+  int live;               /* passed every check of SESSION, and ONCE */
+  int stale;              /* reason, or 0 */
+  const occ_receipt *met; /* of the receipt, where it counts; in the arena */
   occ_proof proof;
   occ_time not_after; /* of the grant; 0: none */
   uint8_t binding[OCC__SHA256_LEN];
@@ -229,13 +233,15 @@ struct occ_txn {
   int memo_set;
   occ_session next; /* the session being made */
   occ_sealed *sealed;
-  const char *next_handle;
+  const char *next_handle, *next_receipt;
   occ_response response;
 
   occ_logged log[OCC__MAX_EVENTS_KEPT];
   size_t logged;
 };
 
+/* txn.c: what a setter came to; by: its name, static. The result to return: the peer's fault is none of the call. */
+int occ__txn_filled(occ_txn *txn, int rc, const char *by);
 /* txn.c: ways out of an action. */
 occ_step occ__txn_refuse(occ_txn *txn, int reason);
 occ_step occ__txn_refuse_as(occ_txn *txn, occ_oauth_error error, int reason);
@@ -271,7 +277,7 @@ int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_sp
  * on the way counts more than what it says. */
 int occ__evidence_result(occ_txn *txn, int rc);
 int occ__evidence_present(const occ_txn *txn, const occ_kind *kind);
-/* Has this requirement been met, in this request or in a round before? */
+/* Has this requirement been met, in this request, in a round before, or where the receipt comes from? */
 int occ__session_satisfied(const occ_txn *txn, const occ_requirement *requirement);
 
 /* session.c */
@@ -284,6 +290,15 @@ const char *const *occ__session_carriers(occ_txn *txn, const occ_session *sessio
                                          const occ_requirement *pending);
 /* Evidence on a request without a live session: not looked at, with an event (O-14). */
 void occ__session_note_ignored(occ_txn *txn);
+
+/* receipt.c */
+/* What the host hands in: OCC_OK; OCC_ERR_ARGUMENT: no receipt by its form, a second one, at PAR, or too late. */
+int occ__receipt_set(occ_txn *txn, const char *text);
+/* Judges it, once client and sender keys are known. OCC_OK, with an event, also where it does not count; negative. */
+int occ__receipt_match(occ_txn *txn);
+int occ__receipt_satisfies(const occ_txn *txn, const occ_requirement *requirement);
+/* Before GRANT: at PAR, where something was met. OCC_OK or negative. */
+int occ__receipt_make(occ_txn *txn);
 
 /* authenticate.c: a client of which the host has not said who it is. Each is OCC__GO at once where the host has. */
 /* Before the client's metadata: credentials that cannot be, an assertion read and all but its signature judged. */

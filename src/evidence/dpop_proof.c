@@ -25,7 +25,7 @@ static void close_type(void *opened)
   }
 }
 
-static int read_options(options *self, const char *text)
+static int read_options(options *self, const char *text, occ_problem *problem)
 {
   json_t *json = NULL;
   const json_t *any_key;
@@ -35,9 +35,10 @@ static int read_options(options *self, const char *text)
     return rc;
   }
   any_key = json_object_get(json, "any_key");
-  if ((any_key != NULL && !json_is_boolean(any_key)) ||
-      json_object_size(json) != (any_key == NULL ? 0u : 1u)) {
-    rc = OCC_ERR_SYNTAX;
+  if (json_object_size(json) != (any_key == NULL ? 0u : 1u)) {
+    rc = occ__lib_problem(problem, "only any_key may be set", NULL, NULL, NULL);
+  } else if (any_key != NULL && !json_is_boolean(any_key)) {
+    rc = occ__lib_problem(problem, "true or false", "any_key", NULL, NULL);
   }
   self->any_key = json_is_true(any_key);
   if (rc == OCC_OK && self->any_key) {
@@ -57,7 +58,7 @@ static int open_type(void **out, occ_lib *lib, const char *text)
   }
   self->lib = lib;
   if (text != NULL) {
-    rc = read_options(self, text);
+    rc = read_options(self, text, *out);
   }
   if (rc != OCC_OK) {
     close_type(self);

@@ -17,15 +17,44 @@ void occ__issuers_clear(occ_issuers *issuers)
   memset(issuers, 0, sizeof(*issuers));
 }
 
+/* A member that an issuer may not have, or NULL. */
+static const char *find_stranger(json_t *json)
+{
+  const char *member;
+  json_t *value;
+
+  json_object_foreach(json, member, value)
+  {
+    if (strcmp(member, "jwks") != 0) {
+      return member;
+    }
+  }
+  return NULL;
+}
+
+static int check_shape(const char *name, json_t *json, occ_problem *problem)
+{
+  const char *stranger = find_stranger(json);
+
+  if (name[0] == '\0') {
+    return occ__lib_problem(problem, "an issuer without a name", "issuers", NULL, NULL);
+  }
+  if (!json_is_object(json)) {
+    return occ__lib_problem(problem, "an object: its jwks, or nothing", "issuers", name, NULL);
+  }
+  return stranger == NULL
+             ? OCC_OK
+             : occ__lib_problem(problem, "only jwks may be set", "issuers", name, stranger);
+}
+
 static int read_one(occ_issuer *out, const occ_mem *mem, occ_workspace *ws, const char *name,
-                    const json_t *json)
+                    json_t *json, occ_problem *problem)
 {
   const json_t *jwks = json_object_get(json, "jwks");
-  int rc;
+  int rc = check_shape(name, json, problem);
 
-  if (name[0] == '\0' || !json_is_object(json) ||
-      json_object_size(json) != (jwks == NULL ? 0u : 1u)) {
-    return OCC_ERR_SYNTAX;
+  if (rc != OCC_OK) {
+    return rc;
   }
   out->name = occ__mem_text(mem, name, strlen(name));
   if (out->name == NULL) {
@@ -36,10 +65,12 @@ static int read_one(occ_issuer *out, const occ_mem *mem, occ_workspace *ws, cons
   }
   rc = occ__jwks_read(&out->keys, mem, ws, jwks);
   out->has_keys = rc == OCC_OK;
-  return rc > 0 ? OCC_ERR_SYNTAX : rc;
+  return rc <= 0 ? rc
+                 : occ__lib_problem(problem, "not a set of public keys, each whole, each kid once",
+                                    "issuers", name, "jwks");
 }
 
-int occ__issuers_read(occ_issuers *out, occ_lib *lib, json_t *json)
+int occ__issuers_read(occ_issuers *out, occ_lib *lib, json_t *json, occ_problem *problem)
 {
   const occ_mem *mem = occ__lib_mem(lib);
   occ_workspace *ws = NULL;
@@ -49,7 +80,7 @@ int occ__issuers_read(occ_issuers *out, occ_lib *lib, json_t *json)
   int rc;
 
   if (!json_is_object(json) || out->issuer != NULL) {
-    return OCC_ERR_SYNTAX;
+    return occ__lib_problem(problem, "an object: issuers by name", "issuers", NULL, NULL);
   }
   if (json_object_size(json) == 0) {
     return OCC_OK;
@@ -66,7 +97,7 @@ int occ__issuers_read(occ_issuers *out, occ_lib *lib, json_t *json)
     if (rc != OCC_OK) {
       break;
     }
-    rc = read_one(&out->issuer[i++], mem, ws, name, value);
+    rc = read_one(&out->issuer[i++], mem, ws, name, value, problem);
   }
   if (ws != NULL) {
     occ__lib_give(lib, ws);

@@ -21,8 +21,8 @@ typedef struct occ_issuers {
 } occ_issuers;
 
 /* {"https://issuer.example": {"jwks": {"keys": [..]}}, "https://other.example": {}}. OCC_ERR_SYNTAX for anything else;
- * OCC_ERR_MEMORY, OCC_ERR_CRYPTO. */
-int occ__issuers_read(occ_issuers *out, occ_lib *lib, json_t *json);
+ * OCC_ERR_MEMORY, OCC_ERR_CRYPTO. problem: told where it is wrong, as a member "issuers"; may be NULL. */
+int occ__issuers_read(occ_issuers *out, occ_lib *lib, json_t *json, occ_problem *problem);
 const occ_issuer *occ__issuers_find(const occ_issuers *issuers, const char *name);
 void occ__issuers_clear(occ_issuers *issuers);
 /* ["ES256", ..] to bits; 0: not such a list, or an algorithm that is not known. */

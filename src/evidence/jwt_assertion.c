@@ -13,6 +13,7 @@
 #include "jose/jws.h"
 #include "occ/event.h"
 #include "occ/txn.h"
+#include "wire/header.h"
 #include "wire/json_in.h"
 
 #define JWT_FORMAT      "urn:ietf:params:oauth:token-type:jwt" /* RFC 8693 section 3 */
@@ -26,6 +27,7 @@ typedef struct options {
   unsigned algs;
   int self_issued;
   occ_issuers issuers;
+  occ_problem *problem; /* while they are read; may be NULL */
 } options;
 
 /* What parse leaves for judge. */
@@ -38,6 +40,40 @@ typedef struct state {
   char iss[OCC__MAX_CLIENT_ID + 1];
 } state;
 
+static int read_typ(options *self, const json_t *value)
+{
+  if (!json_is_string(value) || json_string_length(value) == 0 ||
+      json_string_length(value) > OCC__MAX_ID) {
+    return occ__lib_problem(self->problem, "a text of 1 to 256 octets", "typ", NULL, NULL);
+  }
+  memcpy(self->typ, json_string_value(value), json_string_length(value) + 1);
+  if (!occ__header_name_equal(self->typ, DEFAULT_TYP)) { /* as it is compared: without case */
+    occ__lib_tell_weakened(self->lib, "jwt_assertion.typ");
+  }
+  return OCC_OK;
+}
+
+static int read_algs(options *self, const json_t *value)
+{
+  self->algs = occ__issuers_algs(value);
+  return self->algs != 0
+             ? OCC_OK
+             : occ__lib_problem(self->problem, "an array of signature algorithms that libocc has",
+                                "algs", NULL, NULL);
+}
+
+static int read_self_issued(options *self, const json_t *value)
+{
+  if (!json_is_boolean(value)) {
+    return occ__lib_problem(self->problem, "true or false", "self_issued", NULL, NULL);
+  }
+  self->self_issued = json_is_true(value);
+  if (self->self_issued) {
+    occ__lib_tell_weakened(self->lib, "jwt_assertion.self_issued");
+  }
+  return OCC_OK;
+}
+
 static int read_options(options *self, json_t *json)
 {
   const char *key;
@@ -45,26 +81,21 @@ static int read_options(options *self, json_t *json)
 
   json_object_foreach(json, key, value)
   {
-    if (strcmp(key, "typ") == 0 && json_is_string(value) && json_string_length(value) > 0 &&
-        json_string_length(value) <= OCC__MAX_ID) {
-      memcpy(self->typ, json_string_value(value), json_string_length(value) + 1);
+    int rc;
+
+    if (strcmp(key, "typ") == 0) {
+      rc = read_typ(self, value);
     } else if (strcmp(key, "algs") == 0) {
-      self->algs = occ__issuers_algs(value);
-      if (self->algs == 0) {
-        return OCC_ERR_SYNTAX;
-      }
-    } else if (strcmp(key, "self_issued") == 0 && json_is_boolean(value)) {
-      self->self_issued = json_is_true(value);
-      if (self->self_issued) {
-        occ__lib_tell_weakened(self->lib, "jwt_assertion.self_issued");
-      }
+      rc = read_algs(self, value);
+    } else if (strcmp(key, "self_issued") == 0) {
+      rc = read_self_issued(self, value);
     } else if (strcmp(key, "issuers") == 0) {
-      int rc = occ__issuers_read(&self->issuers, self->lib, value);
-      if (rc != OCC_OK) {
-        return rc;
-      }
-    } else {
-      return OCC_ERR_SYNTAX; /* a misspelt option must not weaken anything */
+      rc = occ__issuers_read(&self->issuers, self->lib, value, self->problem);
+    } else { /* a misspelt option must not weaken anything */
+      rc = occ__lib_problem(self->problem, "no such option", key, NULL, NULL);
+    }
+    if (rc != OCC_OK) {
+      return rc;
     }
   }
   return OCC_OK;
@@ -93,6 +124,7 @@ static int open_type(void **out, occ_lib *lib, const char *text)
     return OCC_ERR_MEMORY;
   }
   self->lib = lib;
+  self->problem = *out;
   self->algs = OCC__ALGS_ASSERTION;
   memcpy(self->typ, DEFAULT_TYP, sizeof(DEFAULT_TYP));
   if (text != NULL) {
@@ -106,6 +138,7 @@ static int open_type(void **out, occ_lib *lib, const char *text)
     close_type(self);
     return rc;
   }
+  self->problem = NULL;
   *out = self;
   return OCC_OK;
 }

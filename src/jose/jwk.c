@@ -243,6 +243,20 @@ static int read_rsa(occ_jwk *out, const json_t *jwk)
   return occ__rsa_check(occ__span(out->pub, out->pub_len), occ__span(octets, len));
 }
 
+/* Big endian; returns how many zero octets stand before it. */
+static size_t put_number(uint8_t out[sizeof(uint32_t)], uint32_t number)
+{
+  size_t skip = 0;
+
+  for (size_t i = 0; i < sizeof(number); i++) {
+    out[i] = (uint8_t)(number >> (8 * (sizeof(number) - 1 - i)));
+  }
+  while (skip < sizeof(number) - 1 && out[skip] == 0) {
+    skip++;
+  }
+  return skip;
+}
+
 static int read_public(occ_jwk *out, occ_workspace *ws, const json_t *jwk)
 {
   out->kty = kty_of(occ__json_text(jwk, "kty"), occ__json_text(jwk, "crv"));
@@ -259,6 +273,40 @@ static int read_public(occ_jwk *out, occ_workspace *ws, const json_t *jwk)
     break;
   }
   return OCC__REASON_JOSE_KEY;
+}
+
+occ_kty occ__jwk_kty_of(const json_t *jwk)
+{
+  return kty_of(occ__json_text(jwk, "kty"), occ__json_text(jwk, "crv"));
+}
+
+/* A member that is just these octets. */
+static int member_is(const json_t *jwk, const char *name, const uint8_t *octets, size_t len)
+{
+  uint8_t read[OCC__RSA_MAX_LEN];
+
+  return len <= sizeof(read) && read_exact(read, len, jwk, name) == OCC_OK &&
+         memcmp(read, octets, len) == 0;
+}
+
+int occ__jwk_is(const json_t *jwk, const occ_jwk *key)
+{
+  const size_t half = (key->pub_len - 1) / 2;
+  uint8_t e[sizeof(key->e)];
+
+  if (key->kty == OCC__KTY_NONE || occ__jwk_kty_of(jwk) != key->kty) {
+    return 0;
+  }
+  if (key->kty == OCC__KTY_ED25519) {
+    return member_is(jwk, "x", key->pub, key->pub_len);
+  }
+  if (key->kty == OCC__KTY_RSA) {
+    const size_t skip = put_number(e, key->e);
+
+    return member_is(jwk, "n", key->pub, key->pub_len) &&
+           member_is(jwk, "e", e + skip, sizeof(e) - skip);
+  }
+  return member_is(jwk, "x", key->pub + 1, half) && member_is(jwk, "y", key->pub + 1 + half, half);
 }
 
 static int read_private(occ_jwk *out, const json_t *jwk)
@@ -303,13 +351,9 @@ static char *put_ec(char *at, const occ_jwk *jwk)
 
 static char *put_rsa(char *at, const occ_jwk *jwk)
 {
-  const uint8_t e[4] = { (uint8_t)(jwk->e >> 24), (uint8_t)(jwk->e >> 16), (uint8_t)(jwk->e >> 8),
-                         (uint8_t)jwk->e };
-  size_t skip = 0;
+  uint8_t e[sizeof(jwk->e)];
+  const size_t skip = put_number(e, jwk->e);
 
-  while (skip < sizeof(e) - 1 && e[skip] == 0) {
-    skip++;
-  }
   at = put_text(at, "{\"e\":\"");
   at = put_octets(at, e + skip, sizeof(e) - skip);
   at = put_text(at, "\",\"kty\":\"RSA\",\"n\":\"");

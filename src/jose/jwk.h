@@ -82,6 +82,10 @@ void occ__jwk_write_public(occ_buf *out, const occ_jwk *jwk);
  * crv, alg, use or key_ops that is not ours? */
 int occ__jwk_has_private(const json_t *jwk);
 int occ__jwk_is_foreign(const json_t *jwk);
+/* What its members kty and crv name. */
+occ_kty occ__jwk_kty_of(const json_t *jwk);
+/* Has it the same public key, in the one spelling that is taken? Nothing else of it is judged. */
+int occ__jwk_is(const json_t *jwk, const occ_jwk *key);
 
 typedef struct occ_jwks {
   const occ_mem *mem;
@@ -97,5 +101,15 @@ int occ__jwks_read(occ_jwks *out, const occ_mem *mem, occ_workspace *ws, const j
 /* The key for kid and alg. kid "" or NULL: the only key that fits alg, NULL where there are several. */
 const occ_jwk *occ__jwks_find(const occ_jwks *jwks, const char *kid, occ_alg alg);
 void occ__jwks_clear(occ_jwks *jwks);
+
+/* For a set that a client may have written, and that is looked at once. Of all its keys one is read, so that it does not
+ * matter what many of them would cost: the rest must be objects without private members, and nothing more.
+ * OCC__REASON_JOSE_KEY where that does not hold, where the key is malformed, has an exponent other than 2^k + 1 or above
+ * OCC__MAX_RSA_E_CLIENT, or where two have one kid (and kty);
+ * OCC__REASON_JOSE_KEY_UNKNOWN where there is none, or without a kid several. OCC_ERR_CRYPTO. */
+int occ__jwks_pick(occ_jwk *out, occ_workspace *ws, const json_t *set, const char *kid,
+                   occ_alg alg);
+/* Is that key one of the set? OCC_OK, OCC__REASON_JOSE_KEY, OCC__REASON_JOSE_KEY_UNKNOWN. */
+int occ__jwks_has(const json_t *set, const occ_jwk *key);
 
 #endif

@@ -173,7 +173,9 @@ void occ__pool_prefetch(const occ__pool_view *v, const occ__entry *e)
 
 int occ__pool_is_past(const occ__pool_view *v, occ_time now)
 {
-  return v->pool->forgotten - now > OCC__NODE_SKEW_MS;
+  const occ_time forgotten = v->pool->forgotten; /* others can write it: no sum may overflow */
+
+  return forgotten > now && forgotten - now > OCC__NODE_SKEW_MS;
 }
 
 static int bucket_find(occ__bucket *bucket, const uint64_t tag[2], occ__slot *out)

@@ -17,6 +17,10 @@ const occ_json_limits occ__json_peer = { OCC__MAX_JWT / 4 * 3, OCC__MAX_JSON_DEP
                                          OCC__MAX_JSON_VALUES };
 const occ_json_limits occ__json_proof = { OCC__MAX_PROOF, OCC__MAX_PROOF_DEPTH,
                                           OCC__MAX_PROOF_VALUES };
+const occ_json_limits occ__json_assertion = { OCC__MAX_JWT / 4 * 3, OCC__MAX_PROOF_DEPTH,
+                                              OCC__MAX_PROOF_VALUES };
+const occ_json_limits occ__json_client = { OCC__MAX_METADATA, OCC__MAX_JSON_DEPTH,
+                                           OCC__MAX_METADATA_VALUES };
 const occ_json_limits occ__json_answer = { OCC__MAX_ANSWER, OCC__MAX_JSON_DEPTH,
                                            OCC__MAX_ANSWER_VALUES };
 const occ_json_limits occ__json_config = { OCC__MAX_CONFIG_JSON, OCC__MAX_JSON_DEPTH,

@@ -19,7 +19,10 @@ typedef struct occ_json_limits {
 
 extern const occ_json_limits occ__json_peer;  /* limits.h: what a peer sent; no longer than a JWT */
 extern const occ_json_limits occ__json_proof; /* header and claims of a DPoP proof, each */
-extern const occ_json_limits occ__json_answer; /* key sets, metadata, responses: with an answer */
+extern const occ_json_limits occ__json_assertion; /* the same of a client's assertion */
+extern const occ_json_limits
+    occ__json_client; /* its metadata, its keys: it may have written them */
+extern const occ_json_limits occ__json_answer; /* other key sets, responses: with an answer */
 extern const occ_json_limits occ__json_config; /* the host's own configuration */
 
 /* OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX. Allocates nothing. values counts every value: containers,

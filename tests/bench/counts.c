@@ -59,6 +59,11 @@ static void openssl_free(void *memory, const char *file, int line)
 void counts_begin(void)
 {
   must(CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1, "hooks");
+  counts_take_jansson();
+}
+
+void counts_take_jansson(void)
+{
   json_set_alloc_funcs(jansson_malloc, free);
 }
 

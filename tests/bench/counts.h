@@ -13,6 +13,8 @@ typedef struct counts {
 
 /* Before anything else of jansson or OpenSSL is called. */
 void counts_begin(void);
+/* Once more: a peer sets jansson's allocators for the whole process. What it allocated before is libc's too. */
+void counts_take_jansson(void);
 /* Since the thread began. */
 counts counts_now(void);
 /* libc, counted as own. */

@@ -175,6 +175,7 @@ static void add(const char *place, const char *kind, char *body, char *proof)
   (void)snprintf(made->name, sizeof(made->name), "%s/%s", place, kind);
   made->body = body;
   made->proof = proof;
+  made->metadata = NULL;
 }
 
 static const char jwt_header[] = "{\"alg\":\"ES256\",\"typ\":\"client-challenge-assertion+jwt\"}";
@@ -292,6 +293,94 @@ static void add_everything(occ_server *server, size_t kind)
   free(changed);
 }
 
+/* ---- Requests of a client that libocc has to authenticate; it has registered what it likes ---- */
+
+#define BY_KEY   "{\"token_endpoint_auth_method\":\"private_key_jwt\",\"jwks\":{\"keys\":["
+#define RSA_LEN  512u /* 4,096 bits */
+#define RSA_KEYS 40   /* as many as its metadata may hold */
+#define ASSERTED                                                                                   \
+  "{\"iss\":\"" TRAFFIC_CLIENT "\",\"sub\":\"" TRAFFIC_CLIENT "\",\"aud\":\"" TRAFFIC_ISSUER "\"," \
+  "\"jti\":\"j\",\"exp\":1800000060}"
+
+/* Takes token and metadata. */
+static void add_client(const char *place, const char *kind, char *token, char *metadata)
+{
+  add(place, kind,
+      traffic_text(TRAFFIC_BODY "&client_assertion=%s&client_assertion_type="
+                                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                   token),
+      NULL);
+  list[count - 1].metadata = metadata;
+  free(token);
+}
+
+/* A key that nobody has made; a signature by it is none, and costs as much. */
+static char *rsa_key(int number)
+{
+  uint8_t modulus[RSA_LEN];
+  char *n, *key;
+
+  for (size_t i = 0; i < RSA_LEN; i++) {
+    modulus[i] = (uint8_t)(i * 151 + (size_t)number * 7 + 0x81);
+  }
+  modulus[0] |= 0x80;
+  modulus[RSA_LEN - 1] |= 1;
+  n = test_b64(modulus, RSA_LEN);
+  key = traffic_text("{\"kty\":\"RSA\",\"kid\":\"k%d\",\"e\":\"AQAB\",\"n\":\"%s\"}", number, n);
+  free(n);
+  return key;
+}
+
+static char *rsa_token(const char *header, const char *claims)
+{
+  uint8_t signature[RSA_LEN];
+
+  memset(signature, 1, sizeof(signature));
+  return test_token(header, strlen(header), claims, strlen(claims), signature, sizeof(signature));
+}
+
+static char *rsa_keys(int number)
+{
+  char *keys = traffic_text("%s", "");
+
+  for (int i = 0; i < number; i++) {
+    char *key = rsa_key(i), *more = traffic_text("%s%s%s", keys, i == 0 ? "" : ",", key);
+
+    free(key);
+    free(keys);
+    keys = more;
+  }
+  return keys;
+}
+
+static void add_clients(size_t kind)
+{
+  static const char header[] = "{\"alg\":\"PS256\",\"kid\":\"k0\"}";
+  char *json = hostile_of(kind, TOKEN_TEXT - 700, MANY_PROOF), *key = rsa_key(0);
+  char *extra = hostile_of(kind, 28u * 1024u, MANY - 20);
+
+  add_client("assertion-header", kinds[kind], rsa_token(json, ASSERTED),
+             traffic_text(BY_KEY "%s]}}", key));
+  add_client("assertion-claims", kinds[kind], rsa_token(header, json),
+             traffic_text(BY_KEY "%s]}}", key));
+  add_client("metadata", kinds[kind], rsa_token(header, ASSERTED),
+             traffic_text(BY_KEY "%s]},\"x\":%s}", key, extra));
+  free(extra);
+  free(key);
+  free(json);
+}
+
+static void add_key_sets(void)
+{
+  static const char header[] = "{\"alg\":\"PS256\",\"kid\":\"k7\"}";
+  char *keys = rsa_keys(RSA_KEYS);
+
+  add_client("key-set", "rsa", rsa_token(header, ASSERTED), traffic_text(BY_KEY "%s]}}", keys));
+  add_client("key-set", "other-kind", unsigned_token("{\"alg\":\"ES256\"}", ASSERTED),
+             traffic_text(BY_KEY "%s]}}", keys));
+  free(keys);
+}
+
 /* Every proof is new, so that one can be sent again and again. */
 static int always_first(occ_txn *txn, const occ_question *q, void *user_data)
 {
@@ -325,7 +414,9 @@ size_t hostile_make(hostile_case *out, occ_server *server)
     add_param("claims", "claims", kind, CLAIMS_TEXT);
     add_tokens(server, kind);
     add_everything(server, kind);
+    add_clients(kind);
   }
+  add_key_sets();
   return count;
 }
 
@@ -334,15 +425,35 @@ void hostile_free(hostile_case *cases, size_t number)
   for (size_t i = 0; i < number; i++) {
     free(cases[i].body);
     free(cases[i].proof);
+    free(cases[i].metadata);
   }
+}
+
+/* Metadata beyond the limits are the host's error. */
+static occ_txn *run_client(occ_server *server, const hostile_case *hostile)
+{
+  occ_txn *txn = NULL;
+  int rc;
+
+  must(occ_txn_new(&txn, server, OCC_TOKEN, NULL) == OCC_OK, "txn");
+  (void)occ_txn_set_body(txn, hostile->body, strlen(hostile->body));
+  (void)occ_txn_set_metadata(txn, hostile->metadata, strlen(hostile->metadata));
+  rc = traffic_run(txn, "attested", TRAFFIC_NOW);
+  must(rc != OCC_PENDING && occ_txn_outcome(txn) != OCC_GRANT, hostile->name);
+  return txn;
 }
 
 occ_txn *hostile_run(occ_server *server, const hostile_case *hostile)
 {
   const traffic_request request = { .body = hostile->body, .proof = hostile->proof };
-  occ_txn *txn = traffic_begin(server, &request, NULL);
-  const int rc = traffic_run(txn, "attested", TRAFFIC_NOW);
+  occ_txn *txn;
+  int rc;
 
+  if (hostile->metadata != NULL) {
+    return run_client(server, hostile);
+  }
+  txn = traffic_begin(server, &request, NULL);
+  rc = traffic_run(txn, "attested", TRAFFIC_NOW);
   must(rc == OCC_OK && occ_txn_outcome(txn) != OCC_GRANT, hostile->name);
   return txn;
 }

@@ -12,6 +12,7 @@
 typedef struct hostile_case {
   char name[64]; /* place/kind */
   char *body, *proof;
+  char *metadata; /* NULL: the host has authenticated the client */
 } hostile_case;
 
 /* A server that takes the same proof again and again. */

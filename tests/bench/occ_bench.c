@@ -12,6 +12,7 @@
 #include "exchange.h"
 #include "hostile.h"
 #include "meter.h"
+#include "peers.h"
 #include "raw.h"
 #include "two_threads.h"
 
@@ -20,12 +21,20 @@
 #define SCANS     7 /* of every hostile request, to find those that are measured */
 #define DEAREST   3
 
-typedef enum row_kind { ROW_V, ROW_RAW_ISSUE, ROW_RAW_OPEN, ROW_EXCHANGE, ROW_HOSTILE } row_kind;
+typedef enum row_kind {
+  ROW_V,
+  ROW_RAW_ISSUE,
+  ROW_RAW_OPEN,
+  ROW_EXCHANGE,
+  ROW_HOSTILE,
+  ROW_PEER
+} row_kind;
 
 typedef struct row {
   row_kind kind;
   exchange_kind exchange;
   const hostile_case *hostile;
+  const peer *peer; /* gets the proof or the token of the exchange */
   const char *name;
   size_t batch; /* a sample is the mean of so many, or the clock itself would be seen */
   double ns, sample[ROUNDS];
@@ -43,10 +52,10 @@ enum {
   JWT,
   EARLY, /* the five that are refused early */
   WORST = EARLY + 5,
-  ROWS = WORST + DEAREST
+  ROWS = WORST + DEAREST /* those of peers follow */
 };
 
-static row rows[ROWS] = {
+static row rows[ROWS + 2 * PEERS] = {
   [V] = { .kind = ROW_V, .name = "V", .batch = 16 },
   [RAW_ISSUE] = { .kind = ROW_RAW_ISSUE, .batch = 64 },
   [RAW_OPEN] = { .kind = ROW_RAW_OPEN, .batch = 64 },
@@ -64,6 +73,8 @@ static row rows[ROWS] = {
   [WORST + 1] = { .kind = ROW_HOSTILE, .batch = 4 },
   [WORST + 2] = { .kind = ROW_HOSTILE, .batch = 4 },
 };
+
+static size_t row_count = ROWS;
 
 /* All that is measured against. */
 typedef struct bench {
@@ -92,6 +103,29 @@ static void close_bench(bench *b)
   exchange_close(&b->exchange);
 }
 
+static int has_request(const row *r)
+{
+  return r->kind == ROW_EXCHANGE || r->kind == ROW_PEER;
+}
+
+/* damage: an octet of the signature, for it must not be good then. */
+static int run_peer(const row *r, const exchange_request *request, int damage)
+{
+  const int is_proof = r->exchange == EXCHANGE_DPOP;
+  const char *at =
+      is_proof ? request->proof : strstr(request->body, "claim_token=") + strlen("claim_token=");
+  const size_t len = strcspn(at, "&");
+  char token[4096];
+
+  must(len < sizeof(token), "token");
+  memcpy(token, at, len);
+  token[len] = '\0';
+  if (damage) {
+    token[len - 20] = token[len - 20] == 'A' ? 'B' : 'A';
+  }
+  return is_proof ? r->peer->proof(token) : r->peer->token(token);
+}
+
 static void run_once(bench *b, const row *r, const exchange_request *request)
 {
   switch (r->kind) {
@@ -110,6 +144,9 @@ static void run_once(bench *b, const row *r, const exchange_request *request)
   case ROW_HOSTILE:
     occ_txn_free(hostile_run(b->hostile_server, r->hostile));
     break;
+  case ROW_PEER:
+    must(run_peer(r, request, 0), "a peer refuses");
+    break;
   }
 }
 
@@ -120,7 +157,7 @@ static double sample(bench *b, row *r, size_t batch)
   double start, ns;
   counts before, after;
 
-  for (size_t i = 0; r->kind == ROW_EXCHANGE && i < batch; i++) {
+  for (size_t i = 0; has_request(r) && i < batch; i++) {
     exchange_make(&b->exchange, &request[i], r->exchange);
   }
   before = counts_now();
@@ -132,7 +169,7 @@ static double sample(bench *b, row *r, size_t batch)
   after = counts_now();
   r->counts = (counts){ (after.own - before.own) / batch, (after.jansson - before.jansson) / batch,
                         (after.openssl - before.openssl) / batch };
-  for (size_t i = 0; r->kind == ROW_EXCHANGE && i < batch; i++) {
+  for (size_t i = 0; has_request(r) && i < batch; i++) {
     exchange_free(&request[i]);
   }
   return ns;
@@ -164,24 +201,62 @@ static void find_dearest(bench *b)
   }
 }
 
+/* A measurement of nothing would look good. */
+static void try_peer(bench *b, const row *r)
+{
+  exchange_request request;
+
+  exchange_make(&b->exchange, &request, r->exchange);
+  must(!run_peer(r, &request, 1), "a peer takes a broken signature");
+  exchange_free(&request);
+}
+
+static void open_peers(bench *b)
+{
+  const char *name;
+
+  for (size_t i = 0; i < PEERS; i++) {
+    const peer *found = peers_get(i, &name);
+
+    if (found != NULL) {
+      found->open();
+      for (int proof = 1; proof >= 0; proof--) {
+        rows[row_count++] = (row){ .kind = ROW_PEER,
+                                   .exchange = proof ? EXCHANGE_DPOP : EXCHANGE_JWT,
+                                   .peer = found,
+                                   .batch = 16 };
+        try_peer(b, &rows[row_count - 1]);
+      }
+    }
+  }
+  counts_take_jansson();
+}
+
+static void close_peers(void)
+{
+  for (size_t i = ROWS; i < row_count; i += 2) {
+    rows[i].peer->close();
+  }
+}
+
 /* Every row once a round, in another order each time. */
 static void measure(bench *b)
 {
-  size_t order[ROWS];
+  size_t order[ROWS + 2 * PEERS];
   uint32_t seed = 1;
 
-  for (size_t i = 0; i < ROWS; i++) {
+  for (size_t i = 0; i < row_count; i++) {
     order[i] = i;
   }
   for (int round = 0; round < ROUNDS; round++) {
-    shuffle(order, ROWS, &seed);
-    for (size_t i = 0; i < ROWS; i++) {
+    shuffle(order, row_count, &seed);
+    for (size_t i = 0; i < row_count; i++) {
       row *r = &rows[order[i]];
 
       r->sample[round] = sample(b, r, r->batch);
     }
   }
-  for (size_t i = 0; i < ROWS; i++) {
+  for (size_t i = 0; i < row_count; i++) {
     rows[i].ns = median(rows[i].sample, ROUNDS);
   }
 }
@@ -189,7 +264,7 @@ static void measure(bench *b)
 /* Exact numbers, of one request after another: not of the first, which makes what is kept. */
 static void count_all(bench *b)
 {
-  for (size_t i = 0; i < ROWS; i++) {
+  for (size_t i = 0; i < row_count; i++) {
     (void)sample(b, &rows[i], 1);
     (void)sample(b, &rows[i], 1);
   }
@@ -284,6 +359,25 @@ static void report(void)
   tell("worst-refusal", worst->hostile->name, worst, v, 3);
 }
 
+static void report_peers(void)
+{
+  const char *missing = "peers not found:", *name;
+
+  for (const row *r = &rows[ROWS]; r < &rows[row_count]; r++) {
+    char line[32];
+
+    (void)snprintf(line, sizeof(line), "%s-%s", exchange_name(r->exchange), r->peer->name);
+    tell(line, "a peer: README.md", r, rows[V].ns, 0);
+  }
+  for (size_t i = 0; i < PEERS; i++) {
+    if (peers_get(i, &name) == NULL) {
+      fprintf(as_json ? stderr : stdout, "%s %s", missing, name);
+      missing = ",";
+    }
+  }
+  fprintf(as_json ? stderr : stdout, missing[0] == ',' ? "\n" : "");
+}
+
 static void report_threads(bench *b)
 {
   two_threads two;
@@ -309,6 +403,7 @@ int main(int argc, char **argv)
   timed.case_count = hostile_make(timed.cases, timed.hostile_server);
   meter_v_init(&timed.v);
   raw_init(&timed.raw, session_len(&timed));
+  open_peers(&timed);
   find_dearest(&timed);
   measure(&timed);
 
@@ -319,9 +414,11 @@ int main(int argc, char **argv)
   close_bench(&counted);
 
   report();
+  report_peers();
   report_threads(&timed);
   fprintf(as_json ? stderr : stdout, "budgets met: %s; missed: %s\n", met[0] == '\0' ? "none" : met,
           missed[0] == '\0' ? "none" : missed);
+  close_peers();
   hostile_free(timed.cases, timed.case_count);
   raw_clear(&timed.raw);
   meter_v_clear(&timed.v);

@@ -34,7 +34,9 @@ typedef struct x_host {
   occ_server *server;
   occ_time now;
   /* the request */
+  occ_endpoint endpoint;         /* 0: the token endpoint */
   const char *client, *metadata; /* NULL: not set */
+  const char *receipt;           /* NULL: none */
   const char *dpop;              /* the header; NULL: none */
   occ_sender sender;             /* 0: none */
   const char *thumbprint;
@@ -190,7 +192,7 @@ static X_UNUSED occ_txn *x_txn(x_host *x, const char *body)
 {
   occ_txn *txn = NULL;
 
-  if (occ_txn_new(&txn, x->server, OCC_TOKEN, x) != OCC_OK) {
+  if (occ_txn_new(&txn, x->server, x->endpoint == 0 ? OCC_TOKEN : x->endpoint, x) != OCC_OK) {
     assert_true(x->fm.failed);
     return NULL;
   }
@@ -206,6 +208,9 @@ static X_UNUSED occ_txn *x_txn(x_host *x, const char *body)
   }
   if (x->sender != 0) {
     (void)occ_txn_set_sender(txn, x->sender, x->thumbprint);
+  }
+  if (x->receipt != NULL) {
+    (void)occ_txn_set(txn, "receipt", x->receipt);
   }
   return txn;
 }

@@ -221,11 +221,30 @@ static void check_secrets(play *p)
   must_not_leak(p, "the log", occ_txn_log(p->host.txn, NULL));
 }
 
+/* What was met at the PAR endpoint, for the host alone. */
+static void check_receipt(play *p)
+{
+  const char *receipt = occ_txn_receipt(p->host.txn);
+
+  if (receipt == NULL) {
+    return;
+  }
+  if (p->request.endpoint != OCC_PAR || occ_txn_outcome(p->host.txn) != OCC_GRANT ||
+      strlen(receipt) > 506 ||
+      strspn(receipt, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") !=
+          strlen(receipt)) {
+    play_wrong(p, "a receipt that must not be", receipt);
+  }
+  vars_set(&p->vars, "receipt", receipt, strlen(receipt));
+  keep_secret(p, receipt, strlen(receipt));
+}
+
 static void check_answer(play *p)
 {
   const occ_txn *txn = p->host.txn;
   const char *nonce = NULL;
 
+  check_receipt(p);
   if (p->pass == PASS_PLAIN) { /* with failures: where they occur */
     check_secrets(p);
   }
@@ -511,6 +530,10 @@ int check_after(play *p, const char *word, const char *rest)
     }
   } else if (strcmp(word, "body") == 0) {
     must_point(p, occ_txn_body(txn, NULL), rest);
+  } else if (strcmp(word, "receipt") == 0) {
+    if ((occ_txn_receipt(txn) != NULL) != (strcmp(rest, "yes") == 0)) {
+      play_wrong(p, "receipt", occ_txn_receipt(txn) == NULL ? "none" : "yes");
+    }
   } else if (strcmp(word, "cnf") == 0) {
     after_cnf(p, rest);
   } else if (strcmp(word, "fact") == 0) {

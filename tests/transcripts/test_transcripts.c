@@ -48,10 +48,11 @@
  *   has NAME [VALUE]        a header of the answer; `has-no NAME`
  *   body /POINTER JSON|none a member of the body
  *   cnf JSON|none           occ_txn_confirmation()
+ *   receipt yes|none        occ_txn_receipt()
  *   fact /POINTER JSON|none occ_txn_fact()
  *   once-asked N, decided N how often ONCE and DECIDE were asked; once-asked 0: nothing can have been used up
  *
- * ${..} in a line: a variable; ${session} and ${nonce} are those of the last answer that had one; ${iat +5} seconds,
+ * ${..} in a line: a variable; ${session}, ${nonce}, ${receipt} are those of the last answer that had one; ${iat +5} seconds,
  * ${ms +5} milliseconds from now; ${jwk KEY} public, ${private KEY}, ${members KEY} without braces, ${thumb KEY}; KEY is
  * client_a, client_b, issuer, issuer_ed; ${form TEXT} percent-encoded, ${b64 TEXT}, ${octets HEX}, ${repeat N TEXT},
  * ${cut N TEXT} without its last N, ${flip TEXT} with one character changed, ${part N TOKEN} between its dots;

@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <openssl/hmac.h>
 
+#include "base/b64.h"
 #include "txn_host.h"
 
 #define NOW      INT64_C(1800000000) /* X_T0 in seconds; the claims below are written around it */
@@ -303,9 +305,11 @@ static void test_assertion__times(void **state)
     BAD("exp long past", "\"exp\":1700000000"),
     BAD("exp past by the skew", "\"exp\":1799999990"),
     FINE("exp past by less than the skew", "\"exp\":1799999991"),
-    FINE("exp an hour ahead", "\"exp\":1800003600"),
-    FINE("exp an hour and the skew ahead", "\"exp\":1800003610"),
-    BAD("exp a second more ahead", "\"exp\":1800003611"),
+    FINE("an hour, as in RFC 10070 section 4", "\"iat\":1800000000,\"exp\":1800003600"),
+    FINE("exp an hour and the skew ahead", "\"iat\":1800000000,\"exp\":1800003610"),
+    BAD("exp a second more ahead", "\"iat\":1800000000,\"exp\":1800003611"),
+    FINE("no iat, exp ten minutes and the skew ahead", "\"exp\":1800000610"),
+    BAD("no iat, exp a second more ahead", "\"exp\":1800000611"),
     BAD("exp years ahead", "\"exp\":1999999999"),
     BAD("exp at the end of numbers", "\"exp\":9007199254740992"),
     NONE("exp beyond them", "\"exp\":9007199254740993"),
@@ -314,9 +318,10 @@ static void test_assertion__times(void **state)
     NONE("nbf a text", "\"exp\":1800000060,\"nbf\":\"0\""),
     FINE("iat ahead by the skew", "\"exp\":1800000060,\"iat\":1800000010"),
     BAD("iat ahead by more", "\"exp\":1800000060,\"iat\":1800000011"),
-    FINE("iat an hour back", "\"exp\":1800000060,\"iat\":1799996400"),
-    FINE("iat an hour and the skew back", "\"exp\":1800000060,\"iat\":1799996390"),
-    BAD("iat a second more back", "\"exp\":1800000060,\"iat\":1799996389"),
+    FINE("iat ten minutes back", "\"exp\":1800000060,\"iat\":1799999400"),
+    FINE("iat that and less than the skew back", "\"exp\":1800000060,\"iat\":1799999391"),
+    BAD("iat that and the skew back", "\"exp\":1800000060,\"iat\":1799999390"),
+    BAD("iat an hour back, exp ahead", "\"exp\":1800003600,\"iat\":1799996400"),
     BAD("iat ancient", "\"exp\":1800000060,\"iat\":0"),
     NONE("iat a text", "\"exp\":1800000060,\"iat\":\"x\""),
 #undef BAD
@@ -337,6 +342,40 @@ static void test_assertion__needs_a_jti(void **state)
   };
 
   try_rows(*state, rows, X_ROWS(rows));
+}
+
+/* As many values in the claims as a client's assertion may have, one less, one more; the same of their depth. */
+static void test_assertion__has_limits(void **state)
+{
+  static char claims[4096];
+  x_host *x = *state;
+
+  for (size_t n = OCC__MAX_PROOF_VALUES - 1; n <= OCC__MAX_PROOF_VALUES + 1; n++) {
+    const row r = { "values", NULL, claims, n <= OCC__MAX_PROOF_VALUES ? NULL : "jose_malformed",
+                    NULL,     NULL, NULL };
+
+    (void)strcpy(claims,
+                 "{\"iss\":" ME ",\"sub\":" ME ",\"aud\":" AUD "," JTI "," TIMES ",\"x\":[0");
+    for (size_t i = 9; i < n; i++) {
+      (void)strcat(claims, ",0");
+    }
+    (void)strcat(claims, "]}");
+    try_row(x, &r);
+  }
+  for (size_t depth = OCC__MAX_PROOF_DEPTH - 1; depth <= OCC__MAX_PROOF_DEPTH + 1; depth++) {
+    const row r = { "depth", NULL, claims, depth <= OCC__MAX_PROOF_DEPTH ? NULL : "jose_malformed",
+                    NULL,    NULL, NULL };
+
+    (void)strcpy(claims, "{\"iss\":" ME ",\"sub\":" ME ",\"aud\":" AUD "," JTI "," TIMES ",\"x\":");
+    for (size_t i = 1; i < depth; i++) {
+      (void)strcat(claims, "[");
+    }
+    for (size_t i = 1; i < depth; i++) {
+      (void)strcat(claims, "]");
+    }
+    (void)strcat(claims, "}");
+    try_row(x, &r);
+  }
 }
 
 #define ALG(alg)     "{\"alg\":\"" alg "\"}"
@@ -387,6 +426,10 @@ static void test_assertion__algorithms_and_keys(void **state)
       "{" PKJ "," SET(TEST_RSA_PUBLIC) "}", NULL },
     { "an empty set", NULL, NULL, "jose_key_unknown", NULL, "{" PKJ ",\"jwks\":{\"keys\":[]}}",
       NULL },
+    { "another key of the set is malformed", ALG_KID("k1"), NULL, NULL, NULL,
+      "{" PKJ "," SET("{\"kty\":\"RSA\",\"n\":\"sXch\",\"e\":\"AQAB\"}," K1_B) "}", NULL },
+    { "a key of the set is no object", ALG_KID("k1"), NULL, "jose_key", NULL,
+      "{" PKJ "," SET(K1_B ",7") "}", NULL },
     { "a private key in the set", NULL, NULL, "jose_key", NULL,
       "{" PKJ "," SET(TEST_CLIENT_B_PRIVATE) "}", NULL },
     { "no set", NULL, NULL, "jose_key", NULL, "{" PKJ ",\"jwks\":7}", NULL },
@@ -438,6 +481,10 @@ static void test_assertion__typ(void **state)
     BAD("null", "null"),
 #undef BAD
     { "N-JA-10 ID-JAG", TYP("\"oauth-id-jag+jwt\""), NULL, "jose_typ", NULL, NULL, NULL },
+    { "N-JA-10 ID token of this server: for the client, about a user", TYP("\"JWT\""),
+      CLAIMS(AUD, "\"user-1\"", ME, JTI "," TIMES), "jwt_issuer", NULL, NULL, NULL },
+    { "N-JA-10 ID token, the user called like the issuer", TYP("\"JWT\""),
+      CLAIMS(AUD, AUD, ME, JTI "," TIMES), "jwt_audience", NULL, NULL, NULL },
   };
   static const row strict[] = {
     { "typed", NULL, NULL, NULL, NULL, NULL, NULL },
@@ -561,7 +608,7 @@ static void test_assertion__is_used_once(void **state)
 {
   x_host *x = *state;
   char *first = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, GOOD);
-  char *again = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, WITH_TIMES("\"exp\":1800000900"));
+  char *again = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, WITH_TIMES("\"exp\":1800000600"));
   char *other = test_jws(TEST_CLIENT_B_PRIVATE, HEADER,
                          CLAIMS("\"agent-8\"", "\"agent-8\"", AUD, JTI "," TIMES));
   occ_txn *txn;
@@ -591,10 +638,14 @@ static void test_once__is_asked_for_the_assertion(void **state)
     { "usual", GOOD, -10001, 190000 },
     { "iat back", WITH_TIMES("\"iat\":1799999900,\"exp\":1800000060"), -110001, 190000 },
     { "iat ahead", WITH_TIMES("\"iat\":1800000010,\"exp\":1800000060"), -1, 190000 },
-    { "no iat: an hour before exp", WITH_TIMES("\"exp\":1800000060"), -3550001, 190000 },
-    { "almost over", WITH_TIMES("\"exp\":1799999991"), -3619001, 121000 },
-    { "exp as far as it may be", WITH_TIMES("\"iat\":1800000000,\"exp\":1800003610"), -10001,
-      3740000 },
+    { "no iat: ten minutes before exp", WITH_TIMES("\"exp\":1800000060"), -550001, 190000 },
+    { "almost over", WITH_TIMES("\"exp\":1799999991"), -619001, 121000 },
+    { "exp as far as it may be: no longer than it is good",
+      WITH_TIMES("\"iat\":1800000000,\"exp\":1800003610"), -10001, 730000 },
+    { "... and iat ahead", WITH_TIMES("\"iat\":1800000010,\"exp\":1800003610"), -1, 740000 },
+    { "... and iat far back", WITH_TIMES("\"iat\":1799999391,\"exp\":1800003000"), -619001,
+      121000 },
+    { "no iat, exp as far as it may be", WITH_TIMES("\"exp\":1800000610"), -1, 740000 },
   };
   x_host *x = *state;
 
@@ -720,10 +771,9 @@ static void test_keys__answers(void **state)
   free(token);
 }
 
-static void test_keys__come_when_the_assertion_is_over(void **state)
+static void come_late(x_host *x, const char *claims)
 {
-  x_host *x = *state;
-  char *token = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, WITH_TIMES("\"exp\":1799999995"));
+  char *token = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, claims);
 
   x->metadata = "{" PKJ "}";
   x->verdict[OCC_ASK_KEYS] = OCC_YES;
@@ -745,6 +795,12 @@ static void test_keys__come_when_the_assertion_is_over(void **state)
     occ_txn_free(txn);
   }
   free(token);
+}
+
+static void test_keys__come_when_the_assertion_is_over(void **state)
+{
+  come_late(*state, WITH_TIMES("\"exp\":1799999995"));
+  come_late(*state, WITH_TIMES("\"iat\":1799999395,\"exp\":1800003000"));
 }
 
 /* ---- The registered method ---- */
@@ -846,6 +902,82 @@ static void test_method__the_host_has_said_it(void **state)
     assert_int_equal(x_run(x, txn), OCC_OK);
     assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
     assert_true((occ_txn_client_id(txn) != NULL) == (i != 1));
+    occ_txn_free(txn);
+  }
+}
+
+/* Metadata that were looked up for somebody else are refused, whoever authenticated the client. */
+static void test_method__metadata_of_another(void **state)
+{
+  static const struct {
+    const char *why, *metadata, *reason;
+  } rows[] = {
+    { "its own", "{\"client_id\":\"agent-7\"}", NULL },
+    { "no client_id", "{}", NULL },
+    { "another's", "{\"client_id\":\"agent-8\"}", "client_mismatch" },
+    { "in part", "{\"client_id\":\"agent\"}", "client_mismatch" },
+    { "empty", "{\"client_id\":\"\"}", "client_mismatch" },
+    { "no text", "{\"client_id\":7}", "client_mismatch" },
+    { "null", "{\"client_id\":null}", "client_mismatch" },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(rows); i++) {
+    for (int told = 0; told <= 1; told++) {
+      for (int set = 0; set <= 1; set++) {
+        char answer[256];
+        occ_txn *txn;
+        int rc;
+
+        (void)snprintf(answer, sizeof(answer), "{\"metadata\":%s}", rows[i].metadata);
+        x->data[OCC_ASK_CLIENT] = answer;
+        x->metadata = told ? rows[i].metadata : NULL;
+        txn = begin(x, OCC_TOKEN, X_BODY "&client_id=" X_CLIENT);
+        if (set) {
+          assert_int_equal(occ_txn_set_client(txn, X_CLIENT, "client_secret_basic", NULL), OCC_OK);
+        }
+        print_message("  %s, %d, %d\n", rows[i].why, told, set);
+        rc = x_run(x, txn);
+        assert_int_equal(rc, OCC_OK);
+        assert_int_equal(occ_txn_outcome(txn), rows[i].reason == NULL ? OCC_GRANT : OCC_REFUSE);
+        if (rows[i].reason != NULL) {
+          assert_string_equal(occ_txn_reason(txn), rows[i].reason);
+          assert_int_equal(occ_txn_http_status(txn), 401);
+        }
+        occ_txn_free(txn);
+      }
+    }
+  }
+}
+
+/* The client may have written them: as much as costs one signature, and no more. */
+static void test_method__metadata_have_limits(void **state)
+{
+  static char text[OCC__MAX_METADATA + 64], answer[OCC__MAX_METADATA + 64];
+  x_host *x = *state;
+
+  x->metadata = NULL;
+  for (size_t n = OCC__MAX_METADATA_VALUES - 1; n <= OCC__MAX_METADATA_VALUES + 1; n++) {
+    const int good = n <= OCC__MAX_METADATA_VALUES;
+    occ_txn *txn;
+    size_t len;
+
+    (void)strcpy(text, "{\"x\":[0");
+    for (size_t i = 3; i < n; i++) { /* object, array and one zero are there */
+      (void)strcat(text, ",0");
+    }
+    (void)strcat(text, "]}");
+    len = strlen(text);
+    txn = begin(x, OCC_TOKEN, X_BODY "&client_id=" X_CLIENT);
+    assert_int_equal(occ_txn_set_metadata(txn, text, len), good ? OCC_OK : OCC_ERR_LIMIT);
+    occ_txn_free(txn);
+    /* In an answer there is one object more around it. */
+    (void)snprintf(answer, sizeof(answer), "{\"metadata\":%.*s", (int)len, text);
+    answer[strlen(answer) - 4] = '\0'; /* one zero less */
+    (void)strcat(answer, "]}}");
+    x->data[OCC_ASK_CLIENT] = answer;
+    txn = begin(x, OCC_TOKEN, X_BODY "&client_id=" X_CLIENT);
+    assert_int_equal(x_run(x, txn), good ? OCC_OK : OCC_ERR_ANSWER);
     occ_txn_free(txn);
   }
 }
@@ -1069,6 +1201,32 @@ static void test_self_signed__by_certificate_or_key(void **state)
   free(der);
 }
 
+/* As long as the registered one, and an octet of it is another. */
+static void test_self_signed__x5c_differs_somewhere(void **state)
+{
+  static char metadata[8192];
+  x_host *x = *state;
+  size_t len = 0;
+  uint8_t *der = test_certificate(&len, TEST_CLIENT_A_PRIVATE, subject, NULL);
+  const size_t step = len / 20;
+
+  for (size_t at = 0; at < len; at += step) {
+    char *x5c;
+
+    der[at] ^= 1;
+    x5c = test_b64_plain(der, len);
+    der[at] ^= 1;
+    (void)snprintf(metadata, sizeof(metadata),
+                   "{" SELF ",\"jwks\":{\"keys\":[{" TEST_CLIENT_B_MEMBERS ",\"x5c\":[\"%s\"]}]}}",
+                   x5c);
+    x->metadata = metadata;
+    ends(x, with_certificate(x, CLAIMED, der, len, NULL), "an octet", 401,
+         "certificate_of_another");
+    free(x5c);
+  }
+  free(der);
+}
+
 /* Lengths of DER that leave zero, one and two characters of padding. */
 static void test_self_signed__x5c_of_every_length(void **state)
 {
@@ -1102,6 +1260,101 @@ static void test_self_signed__certificate_that_is_none(void **state)
   x->metadata = "{" SELF "," SET(TEST_CLIENT_A_PUBLIC) "}";
   ends(x, with_certificate(x, CLAIMED, (const uint8_t *)"\x30\x00", 2, "true"), "no certificate",
        401, "certificate_malformed");
+}
+
+/* The certificate of RFC 8705 appendix A, its key and its thumbprint. */
+static void test_tls__published_certificate(void **state)
+{
+#define X5C_8705                                                                                   \
+  "MIIBBjCBrAIBAjAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARtdGxzMB4XDTE4MTAxODEyMzcwOVoXDTIy"               \
+  "MDUwMjEyMzcwOVowDzENMAsGA1UEAwwEbXRsczBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNcnyxwq"               \
+  "V6hY8QnhxxzFQ03C7HKW9OylMbnQZjjJ/Au08/coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8w"               \
+  "CgYIKoZIzj0EAwIDSQAwRgIhAP0RC1E+vwJD/D1AGHGzuri+hlV/PpQEKTWUVeORWz83AiEA5x2eXZOV"               \
+  "bUlJSGQgjwD5vaUaKlLR50Q2DmFfQj1L+SY="
+#define KEY_8705                                                                                   \
+  "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"1yfLHCpXqFjxCeHHHMVDTcLscpb07KUxudBmOMn8C7Q\","        \
+  "\"y\":\"8_coZwxS7LfA4vOLS9WuneIXhbGGWvsDSb0tH6IxLm8\""
+  static const char *const metadata[] = {
+    "{" SELF "," SET("{" KEY_8705 ",\"x5c\":[\"" X5C_8705 "\"]}") "}",
+    "{" SELF "," SET("{" KEY_8705 "}") "}",
+    "{" SELF "," SET("{" TEST_CLIENT_B_MEMBERS ",\"x5c\":[\"" X5C_8705 "\"]}") "}",
+    "{" TLS ",\"tls_client_auth_subject_dn\":\"CN=mtls\"}",
+  };
+  x_host *x = *state;
+  uint8_t der[512];
+  size_t len = 0;
+
+  assert_int_equal(occ__b64_decode_padded(der, sizeof(der), &len, occ__span_text(X5C_8705)),
+                   OCC_OK);
+  for (size_t i = 0; i < X_ROWS(metadata); i++) {
+    occ_txn *txn;
+
+    x->metadata = metadata[i];
+    txn = with_certificate(x, CLAIMED, der, len, "true");
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    assert_string_equal(occ_txn_confirmation(txn),
+                        "{\"x5t#S256\":\"A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0\"}");
+    occ_txn_free(txn);
+  }
+}
+
+/* Header and claims of RFC 10070 section 4.1, whose signature is not printed: signed with a key of ours. */
+static void test_assertion__published_claims(void **state)
+{
+  static const char header[] =
+      "{\"typ\":\"client-authentication+jwt\",\"alg\":\"ES256\",\"kid\":\"16\"}";
+  static const char claims[] =
+      "{\"iat\":1752702206,\"exp\":1752705806,\"jti\":\"j\",\"iss\":\"https://client.example\","
+      "\"sub\":\"https://client.example\",\"aud\":\"https://authz.example.net\"}";
+  x_host *x = *state;
+  char *token = test_jws(TEST_CLIENT_B_PRIVATE, header, claims);
+  occ_config *config = NULL;
+  occ_txn *txn;
+
+  occ_server_free(x->server);
+  x->server = NULL;
+  assert_int_equal(occ_config_new(&config, x->lib, "https://authz.example.net"), OCC_OK);
+  assert_int_equal(occ_keyring_attach(x->ring, config), OCC_OK);
+  assert_int_equal(occ_config_load(config, PLAIN, strlen(PLAIN)), OCC_OK);
+  assert_int_equal(occ_server_new(&x->server, config), OCC_OK);
+  occ_config_free(config);
+  x->now = INT64_C(1752702206000);
+  x->metadata = "{" PKJ "," SET("{\"kid\":\"16\"," TEST_CLIENT_B_MEMBERS "}") "}";
+  txn = begin(x, OCC_TOKEN, body_with(token, ""));
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+  assert_string_equal(occ_txn_client_id(txn), "https://client.example");
+  occ_txn_free(txn);
+  free(token);
+}
+
+/* The public key is no secret: whoever has it can make a MAC with it. */
+static void test_assertion__mac_by_the_public_key(void **state)
+{
+  static const char *const keys[] = { TEST_CLIENT_B_PUBLIC, TEST_CLIENT_B_MEMBERS,
+                                      "VsXqTrTtDKj9AgOeyVkhSD8tKY4BT0Aaxk0Fm3sHdck" };
+  static const char *const algs[] = { "HS256", "ES256" };
+  x_host *x = *state;
+
+  for (size_t a = 0; a < X_ROWS(algs); a++) {
+    for (size_t i = 0; i < X_ROWS(keys); i++) {
+      char header[64], *input, *token;
+      uint8_t mac[64] = { 0 };
+      unsigned len = 0;
+
+      (void)snprintf(header, sizeof(header), "{\"alg\":\"%s\"}", algs[a]);
+      token = test_token(header, strlen(header), GOOD, strlen(GOOD), "x", 1);
+      input = token; /* less the signature of one octet */
+      assert_non_null(HMAC(EVP_sha256(), keys[i], (int)strlen(keys[i]), (const uint8_t *)input,
+                           strlen(input) - 3, mac, &len));
+      free(token);
+      token = test_token(header, strlen(header), GOOD, strlen(GOOD), mac, a == 0 ? len : 64);
+      ends(x, begin(x, OCC_TOKEN, body_with(token, "")), "N-JA-05 a MAC by the public key", 401,
+           a == 0 ? "jose_alg" : "jose_signature");
+      free(token);
+    }
+  }
 }
 
 /* ---- What the client has registered for its tokens ---- */
@@ -1196,6 +1449,12 @@ static void test_registered__dpop_jkt(void **state)
     { "N-DPOP-21 another key's", TEST_CLIENT_B_THUMBPRINT, 1, OCC_PAR, "dpop_jkt" },
     { "N-DPOP-21 padded", TEST_CLIENT_A_THUMBPRINT "%3D", 1, OCC_PAR, "dpop_jkt" },
     { "N-DPOP-21 with a zero octet", TEST_CLIENT_A_THUMBPRINT "%00", 1, OCC_PAR, "dpop_jkt" },
+    { "N-DPOP-21 in capitals", "RS2XX4CK0ITIZCCTVYPMJWAADMXGYLKKJLZ_LRKKRS4", 1, OCC_PAR,
+      "dpop_jkt" },
+    { "N-DPOP-21 as a URI (RFC 9278)",
+      "urn:ietf:params:oauth:jwk-thumbprint:sha-256:" TEST_CLIENT_A_THUMBPRINT, 1, OCC_PAR,
+      "dpop_jkt" },
+    { "empty counts as absent", "", 1, OCC_PAR, NULL },
     { "no proof: the parameter alone binds", TEST_CLIENT_B_THUMBPRINT, 0, OCC_PAR, NULL },
     { "means nothing at the token endpoint", TEST_CLIENT_B_THUMBPRINT, 1, OCC_TOKEN, NULL },
   };
@@ -1308,6 +1567,7 @@ int main(void)
     TEST(test_assertion__at_the_par_endpoint),
     TEST(test_assertion__times),
     TEST(test_assertion__needs_a_jti),
+    TEST(test_assertion__has_limits),
     TEST(test_assertion__algorithms_and_keys),
     cmocka_unit_test(test_assertion__algorithms_by_configuration),
     TEST(test_assertion__typ),
@@ -1324,13 +1584,19 @@ int main(void)
     TEST(test_method__of_no_metadata),
     TEST(test_method__of_an_assertion),
     TEST(test_method__the_host_has_said_it),
+    TEST(test_method__metadata_of_another),
+    TEST(test_method__metadata_have_limits),
     TEST(test_tls__registered_names),
     TEST(test_tls__needs_the_hosts_word),
     TEST(test_tls__octets_behind_the_certificate),
     TEST(test_tls__becomes_key_and_sender),
     TEST(test_tls__thumbprints_have_one_spelling),
+    TEST(test_tls__published_certificate),
+    TEST(test_assertion__published_claims),
+    TEST(test_assertion__mac_by_the_public_key),
     TEST(test_self_signed__by_certificate_or_key),
     TEST(test_self_signed__x5c_of_every_length),
+    TEST(test_self_signed__x5c_differs_somewhere),
     TEST(test_self_signed__certificate_that_is_none),
     TEST(test_registered__bound_tokens),
     cmocka_unit_test(test_registered__bound_by_the_hosts_word),

@@ -30,7 +30,7 @@ static void test_event_name__is_there_and_unique(void **state)
   }
   assert_string_equal(occ_event_name(OCC__EVENT_NONE), "none");
   assert_string_equal(occ_event_name(OCC__EVENT_OPTION_WEAKENED), "option_weakened");
-  assert_string_equal(occ_event_name(OCC__EVENTS - 1), "keys_forced");
+  assert_string_equal(occ_event_name(OCC__EVENTS - 1), "receipt_ignored");
 }
 
 static void test_event_name__ends(void **state)

@@ -126,8 +126,15 @@ static void test_txn_set_json__refuses(void **state)
     ARGUMENT("reference: a number", "{\"reference\":1}"),
     ARGUMENT("reference: null", "{\"reference\":null}"),
     ARGUMENT("reference: with a quote", "{\"reference\":\"a\\\"b\"}"),
+    ARGUMENT("receipt: a number", "{\"receipt\":1}"),
+    ARGUMENT("receipt: null", "{\"receipt\":null}"),
+    ARGUMENT("receipt: empty", "{\"receipt\":\"\"}"),
+    ARGUMENT("receipt: none of ours", "{\"receipt\":\"IQ\"}"),
+    ARGUMENT("receipts", "{\"receipts\":\"IQ\"}"),
     { "body and params", "{\"body\":\"a=1\",\"params\":[[\"b\",\"2\"]]}", OCC_ERR_STATE },
     { "params and body", "{\"params\":[[\"b\",\"2\"]],\"body\":\"a=1\"}", OCC_ERR_STATE },
+    { "unknown member, after a body with a repeat", "{\"body\":\"a=1&a=2\",\"boby\":\"\"}",
+      OCC_ERR_ARGUMENT },
   };
 #undef ARGUMENT
 #undef SYNTAX
@@ -228,15 +235,18 @@ static void test_txn_set_json__has_limits(void **state)
                      len <= OCC__MAX_CONFIG_JSON ? OCC_OK : OCC_ERR_LIMIT);
     occ_txn_free(txn);
   }
-  for (size_t values = 2047; values <= 2049; values++) { /* the object, the array, its elements */
+  /* The objects, the array, its elements. No member that a request may have takes so many: the next
+   * thing to be said of it is that there is no such member. */
+  for (size_t values = 2047; values <= 2049; values++) {
     occ_txn *txn = blank(x);
-    size_t at = (size_t)snprintf(json, sizeof(json), "{\"metadata\":{\"a\":[");
+    size_t at = (size_t)snprintf(json, sizeof(json), "{\"other\":{\"a\":[");
 
     for (size_t i = 0; i < values - 3; i++) {
       at += (size_t)snprintf(json + at, sizeof(json) - at, i == 0 ? "0" : ",0");
     }
     at += (size_t)snprintf(json + at, sizeof(json) - at, "]}}");
-    assert_int_equal(occ_txn_set_json(txn, json, at), values <= 2048 ? OCC_OK : OCC_ERR_LIMIT);
+    assert_int_equal(occ_txn_set_json(txn, json, at),
+                     values <= 2048 ? OCC_ERR_ARGUMENT : OCC_ERR_LIMIT);
     occ_txn_free(txn);
   }
 }
@@ -733,6 +743,42 @@ static void test_txn_result_json__of_each_outcome(void **state)
   occ_txn_free(txn);
 }
 
+/* Out of one result into the request that follows. */
+static void test_json__receipt(void **state)
+{
+  x_host *x = *state;
+  char *receipt, json[2048];
+  occ_txn *txn;
+
+  x->endpoint = OCC_PAR;
+  x->challenge = "r";
+  x->verdict[OCC_ASK_VERIFY] = OCC_YES;
+  x_challenge(x);
+  txn = x_follow_up(x, "ev=1");
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  receipt = x_copy(occ_txn_receipt(txn));
+  (void)snprintf(json, sizeof(json), "\"receipt\":\"%s\"", receipt);
+  assert_non_null(strstr(occ_txn_result_json(txn, NULL), json));
+  occ_txn_free(txn);
+
+  x->endpoint = OCC_TOKEN;
+  txn = blank(x);
+  (void)snprintf(json, sizeof(json),
+                 "{\"body\":\"grant_type=authorization_code&code=c\",\"receipt\":\"%s\",\"client\":"
+                 "{\"id\":\"" X_CLIENT "\",\"method\":\"client_secret_basic\"}}",
+                 receipt);
+  assert_int_equal(occ_txn_set_json(txn, json, strlen(json)), OCC_OK);
+  x->stop = OCC_ASK_DECIDE;
+  assert_int_equal(x_run(x, txn), OCC_PENDING);
+  assert_string_equal(occ_txn_fact(txn, "/satisfied", NULL), "[\"r\"]");
+  assert_null(strstr(occ_txn_question_json(txn, NULL), receipt)); /* no fact of the policy's */
+  x->stop = OCC_ASK_NONE;
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_null(strstr(occ_txn_result_json(txn, NULL), "receipt"));
+  occ_txn_free(txn);
+  free(receipt);
+}
+
 static void test_txn_result_json__survives_every_failed_allocation(void **state)
 {
   x_host *x = *state;
@@ -791,6 +837,7 @@ int main(void)
     TEST(test_txn_answer_json__of_other_kinds),
     TEST(test_txn_answer_json__fetched),
     TEST(test_txn_result_json__of_each_outcome),
+    TEST(test_json__receipt),
     TEST(test_txn_result_json__survives_every_failed_allocation),
   };
 

@@ -289,12 +289,107 @@ static void test_sender__proof_has_a_limit(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* The proofs of RFC 9449, at the server that they were made for and at their time; the second has the jti of the first,
+ * 45 minutes later. */
+static void test_sender__published_proofs(void **state)
+{
+  static const struct {
+    const char *why, *proof;
+    int64_t now;
+    const char *reason; /* NULL: granted */
+  } row[] = {
+    { "RFC 9449 4.1",
+      "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgt"
+      "MzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VO"
+      "SmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFR"
+      "jIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0Ijo"
+      "xNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FN"
+      "yJK70nfbV37xRZT3Lg",
+      1562262616, NULL },
+    { "the same a minute later",
+      "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgt"
+      "MzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VO"
+      "SmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFR"
+      "jIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0Ijo"
+      "xNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FN"
+      "yJK70nfbV37xRZT3Lg",
+      1562262677, "dpop_time" },
+    { "RFC 9449 5, of a refresh",
+      "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgt"
+      "MzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VO"
+      "SmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFR"
+      "jIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0Ijo"
+      "xNTYyMjY1Mjk2fQ.pAqut2IRDm_De6PR93SYmGBPXpwrAk90e8cP2hjiaG5QsGSuKDYW7_X620BxqhvYC8yn"
+      "rrvZLTk41mSRroapUA",
+      1562265296, NULL },
+    { "RFC 9449 7.1, for a resource server",
+      "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgt"
+      "MzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VO"
+      "SmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUV"
+      "CIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXN"
+      "vdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUl"
+      "pS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy"
+      "1dqd-jfxSYoMxhAJpLjA",
+      1562262618, "dpop_htm" },
+  };
+  x_host *x = *state;
+
+  use_server(x, "https://server.example.com",
+             "{\"token_urls\":[\"https://server.example.com/token\"],\"store_id\":\"" X_STORE_ID
+             "\"}");
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+
+    x->dpop = row[i].proof;
+    x->now = row[i].now * 1000;
+    x->used_count = 0; /* the store has forgotten what was before */
+    txn = x_txn(x, X_BODY);
+    print_message("  %s\n", row[i].why);
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), row[i].reason == NULL ? OCC_GRANT : OCC_REFUSE);
+    if (row[i].reason == NULL) { /* RFC 9449 6.1 */
+      assert_string_equal(occ_txn_confirmation(txn),
+                          "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}");
+    } else {
+      assert_string_equal(occ_txn_reason(txn), row[i].reason);
+    }
+    occ_txn_free(txn);
+  }
+  x->dpop = NULL;
+}
+
+/* RFC 9449 8: a nonce has dots, too; it is not ours. */
+static void test_sender__published_nonce(void **state)
+{
+  static const char *const config[] = { CONFIG, "{" X_BASE "\"dpop_nonce\":\"require\"}" };
+  x_host *x = *state;
+  char *proof = test_dpop(TEST_CLIENT_A_PRIVATE, "POST", X_TOKEN, X_T0 / 1000, "n",
+                          "eyJ7S_zG.eyJH0-Z.HX4w-7v");
+
+  for (size_t i = 0; i < X_ROWS(config); i++) {
+    occ_txn *txn;
+
+    use_server(x, X_ISSUER, config[i]);
+    x->dpop = proof;
+    x->used_count = 0;
+    txn = x_txn(x, X_BODY);
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), i == 0 ? OCC_GRANT : OCC_REFUSE);
+    assert_true(i == 0 || strcmp(occ_txn_reason(txn), "dpop_nonce_unknown") == 0);
+    occ_txn_free(txn);
+  }
+  x->dpop = NULL;
+  free(proof);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
     TEST(test_sender__stolen_handle_tells_nothing),
     TEST(test_sender__stolen_handle_tells_nothing_at_another_issuers_server),
     TEST(test_sender__proof_has_a_limit),
+    TEST(test_sender__published_proofs),
+    TEST(test_sender__published_nonce),
   };
 
   return cmocka_run_group_tests_name("core/sender", tests, NULL, NULL);

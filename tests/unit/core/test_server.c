@@ -32,6 +32,7 @@ typedef struct notes {
   int opened, closed, accepted;
   int open_rc, accept_rc;
   const char *problem;
+  const char *at[4]; /* what open says is wrong: three names, and why */
   char options[200], template[500];
 } notes;
 
@@ -51,8 +52,17 @@ static int note_open(notes *into, void **self, const char *options)
 
 static int open_builtin(void **self, occ_lib *lib, const char *options)
 {
+  occ_problem *problem = *self; /* room to say what is wrong */
+
   assert_non_null(lib);
-  assert_null(*self);
+  assert_non_null(problem);
+  assert_null(problem->why);
+  if (builtin_notes.at[3] != NULL) {
+    assert_int_equal(occ__lib_problem(problem, builtin_notes.at[3], builtin_notes.at[0],
+                                      builtin_notes.at[1], builtin_notes.at[2]),
+                     OCC_ERR_SYNTAX);
+    assert_int_equal(occ__lib_problem(problem, "second", "x", "y", "z"), OCC_ERR_SYNTAX);
+  }
   return note_open(&builtin_notes, self, options);
 }
 
@@ -719,6 +729,43 @@ static void test_server_new__digest_leaves_out_what_is_no_evidence(void **state)
                    OCC_OK);
 }
 
+#define TENS "1234567890123456789012345678901234567890123456789012345678901234"
+
+static void test_server_new__says_which_option_of_a_type(void **state)
+{
+  static const struct {
+    const char *why, *at[4], *error;
+  } row[] = {
+    { "of the whole", { NULL, NULL, NULL, "bad" }, "jwt_assertion: bad" },
+    { "a member", { "typ", NULL, NULL, "bad" }, "jwt_assertion.typ: bad" },
+    { "a member's member",
+      { "issuers", "https://i", NULL, "bad" },
+      "jwt_assertion.issuers.https://i: bad" },
+    { "three",
+      { "issuers", "https://i", "jwks", "bad" },
+      "jwt_assertion.issuers.https://i.jwks: bad" },
+    { "a name that just fits",
+      { "issuers", TENS, "jwks", "bad" },
+      "jwt_assertion.issuers." TENS ".jwks: bad" },
+    { "a longer one is cut",
+      { "issuers", TENS "5", "jwks", "bad" },
+      "jwt_assertion.issuers." TENS ".jwks: bad" },
+    { "a name that may not be printed", { "a\nb", NULL, NULL, "bad" }, "jwt_assertion.a?b: bad" },
+    { "nothing behind an empty name", { "", "x", NULL, "bad" }, "jwt_assertion: bad" },
+  };
+  fixture *f = *state;
+
+  assert_int_equal(occ__lib_problem(NULL, "nobody listens", "a", "b", "c"), OCC_ERR_SYNTAX);
+  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    print_message("  %s\n", row[i].why);
+    builtin_notes = (notes){ .open_rc = OCC_ERR_SYNTAX };
+    memcpy(builtin_notes.at, row[i].at, sizeof(row[i].at));
+    assert_int_equal(serve(f, "{" LEAST ",\"jwt_assertion\":{}}"), OCC_ERR_CONFIG);
+    assert_string_equal(occ_config_error(f->config), row[i].error);
+    assert_int_equal(builtin_notes.closed, 0);
+  }
+}
+
 static void test_server_new__passes_on_what_types_say(void **state)
 {
   static const struct {
@@ -876,24 +923,33 @@ static void test_server_asks__what_will_reach_the_host(void **state)
 
 static void test_server_metadata__lists_what_is_used(void **state)
 {
+#define METHODS "\"token_endpoint_auth_methods_supported\":[\"private_key_jwt\",\"none\"],"
+#define SIGNED                                                                                     \
+  METHODS "\"token_endpoint_auth_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"," \
+          "\"PS256\",\"RS256\"]"
   static const struct {
     const char *why, *json, *want;
   } row[] = {
     { "least", "{" LEAST "}",
-      "{\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
+      "{" SIGNED ",\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
     { "one alg", "{" LEAST ",\"dpop_algs\":[\"Ed25519\"]}",
-      "{\"dpop_signing_alg_values_supported\":[\"Ed25519\"]}" },
-    { "the host's DPoP", "{" STORE ",\"dpop\":\"host\"}", "{}" },
+      "{" SIGNED ",\"dpop_signing_alg_values_supported\":[\"Ed25519\"]}" },
+    { "one alg of assertions",
+      "{" STORE ",\"dpop\":\"host\",\"client_assertion_algs\":[\"ES384\"]}",
+      "{" METHODS "\"token_endpoint_auth_signing_alg_values_supported\":[\"ES384\"]}" },
+    { "the host's DPoP", "{" STORE ",\"dpop\":\"host\"}", "{" SIGNED "}" },
     { "types by their wire names, each once",
       "{" STORE ",\"dpop\":\"host\",\"types\":{\"jwt_assertion\":{\"name\":\"j/w\"},"
       "\"k\":{\"params\":[\"p\"],\"class\":\"provenance\"},\"unused\":{\"params\":[\"p\"]}},"
       "\"requirements\":{\"a\":{\"type\":\"jwt_assertion\"},\"b\":{\"type\":\"k\"},"
       "\"c\":{\"type\":\"jwt_assertion\"}}}",
-      "{\"authorization_requirement_types_supported\":[\"k\",\"j/w\"]}" },
+      "{\"authorization_requirement_types_supported\":[\"k\",\"j/w\"]," SIGNED "}" },
     { "both", "{" LEAST ",\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}",
-      "{\"authorization_requirement_types_supported\":[\"dpop_proof\"],"
-      "\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
+      "{\"authorization_requirement_types_supported\":[\"dpop_proof\"]," SIGNED
+      ",\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
   };
+#undef METHODS
+#undef SIGNED
   fixture *f = *state;
 
   assert_null(occ_server_metadata(NULL));
@@ -1190,6 +1246,7 @@ int main(void)
     TEST(test_server_new__opens_what_it_uses),
     TEST(test_server_new__reads_options_that_nobody_uses),
     TEST(test_server_new__digest_leaves_out_what_is_no_evidence),
+    TEST(test_server_new__says_which_option_of_a_type),
     TEST(test_server_new__passes_on_what_types_say),
     TEST(test_server_new__refuses_proof_types_of_the_host),
     TEST(test_server_asks__what_will_reach_the_host),

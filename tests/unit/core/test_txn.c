@@ -264,7 +264,7 @@ static int param_after_body(occ_txn *txn)
 
 static int large_metadata(occ_txn *txn)
 {
-  static char text[OCC__MAX_ANSWER + 1];
+  static char text[OCC__MAX_METADATA + 1];
 
   memset(text, ' ', sizeof(text));
   text[0] = '{';
@@ -278,33 +278,34 @@ static void test_txn_setters__errors_stick(void **state)
     const char *why;
     wrong_call call;
     int want;
+    const char *by; /* the event says */
   } row[] = {
-    { "body without octets", null_body, OCC_ERR_ARGUMENT },
-    { "parameter without name", null_name, OCC_ERR_ARGUMENT },
-    { "parameter without value", null_value, OCC_ERR_ARGUMENT },
-    { "header without name", null_header, OCC_ERR_ARGUMENT },
-    { "header without value", null_header_value, OCC_ERR_ARGUMENT },
-    { "certificate without octets", null_certificate, OCC_ERR_ARGUMENT },
-    { "no client", null_client, OCC_ERR_ARGUMENT },
-    { "no method", null_method, OCC_ERR_ARGUMENT },
-    { "empty client", empty_client, OCC_ERR_ARGUMENT },
-    { "empty method", empty_method, OCC_ERR_ARGUMENT },
-    { "no thumbprint", null_thumbprint, OCC_ERR_ARGUMENT },
-    { "no metadata", null_metadata, OCC_ERR_ARGUMENT },
-    { "metadata: an array", array_metadata, OCC_ERR_ARGUMENT },
-    { "metadata: cut", cut_metadata, OCC_ERR_ARGUMENT },
-    { "metadata: empty", empty_metadata, OCC_ERR_ARGUMENT },
-    { "metadata twice", twice_metadata, OCC_ERR_ARGUMENT },
-    { "metadata too large", large_metadata, OCC_ERR_LIMIT },
-    { "option without name", null_option, OCC_ERR_ARGUMENT },
-    { "option without value", null_option_value, OCC_ERR_ARGUMENT },
-    { "unknown option", no_option, OCC_ERR_ARGUMENT },
-    { "memo without octets", null_memo, OCC_ERR_ARGUMENT },
-    { "memo too long", long_memo, OCC_ERR_ARGUMENT },
-    { "two bodies", two_bodies, OCC_ERR_STATE },
-    { "two bodies, the first empty", two_empty_bodies, OCC_ERR_STATE },
-    { "body after a parameter", body_after_param, OCC_ERR_STATE },
-    { "parameter after the body", param_after_body, OCC_ERR_STATE },
+    { "body without octets", null_body, OCC_ERR_ARGUMENT, "occ_txn_set_body" },
+    { "parameter without name", null_name, OCC_ERR_ARGUMENT, "occ_txn_add_param" },
+    { "parameter without value", null_value, OCC_ERR_ARGUMENT, "occ_txn_add_param" },
+    { "header without name", null_header, OCC_ERR_ARGUMENT, "occ_txn_add_header" },
+    { "header without value", null_header_value, OCC_ERR_ARGUMENT, "occ_txn_add_header" },
+    { "certificate without octets", null_certificate, OCC_ERR_ARGUMENT, "occ_txn_set_certificate" },
+    { "no client", null_client, OCC_ERR_ARGUMENT, "occ_txn_set_client" },
+    { "no method", null_method, OCC_ERR_ARGUMENT, "occ_txn_set_client" },
+    { "empty client", empty_client, OCC_ERR_ARGUMENT, "occ_txn_set_client" },
+    { "empty method", empty_method, OCC_ERR_ARGUMENT, "occ_txn_set_client" },
+    { "no thumbprint", null_thumbprint, OCC_ERR_ARGUMENT, "occ_txn_set_sender" },
+    { "no metadata", null_metadata, OCC_ERR_ARGUMENT, "occ_txn_set_metadata" },
+    { "metadata: an array", array_metadata, OCC_ERR_ARGUMENT, "occ_txn_set_metadata" },
+    { "metadata: cut", cut_metadata, OCC_ERR_ARGUMENT, "occ_txn_set_metadata" },
+    { "metadata: empty", empty_metadata, OCC_ERR_ARGUMENT, "occ_txn_set_metadata" },
+    { "metadata twice", twice_metadata, OCC_ERR_ARGUMENT, "occ_txn_set_metadata" },
+    { "metadata too large", large_metadata, OCC_ERR_LIMIT, "occ_txn_set_metadata" },
+    { "option without name", null_option, OCC_ERR_ARGUMENT, "occ_txn_set" },
+    { "option without value", null_option_value, OCC_ERR_ARGUMENT, "occ_txn_set.reference" },
+    { "unknown option", no_option, OCC_ERR_ARGUMENT, "occ_txn_set" },
+    { "memo without octets", null_memo, OCC_ERR_ARGUMENT, "occ_txn_set_memo" },
+    { "memo too long", long_memo, OCC_ERR_ARGUMENT, "occ_txn_set_memo" },
+    { "two bodies", two_bodies, OCC_ERR_STATE, "occ_txn_set_body" },
+    { "two bodies, the first empty", two_empty_bodies, OCC_ERR_STATE, "occ_txn_set_body" },
+    { "body after a parameter", body_after_param, OCC_ERR_STATE, "occ_txn_set_body" },
+    { "parameter after the body", param_after_body, OCC_ERR_STATE, "occ_txn_add_param" },
   };
   x_host *x = *state;
 
@@ -316,6 +317,7 @@ static void test_txn_setters__errors_stick(void **state)
     assert_int_equal(occ_txn_outcome(txn), OCC_UNDECIDED);
     (void)occ_txn_set_client(txn, X_CLIENT, "none", NULL);
     x_is_failure(txn, occ_txn_run(txn, X_T0), row[i].want, "host_input");
+    assert_true(x_logged(txn, "detail", row[i].by));
     assert_int_equal(occ_txn_http_status(txn), 500);
     assert_int_equal(occ_txn_run(txn, X_T0 + 1), row[i].want); /* sticky */
     occ_txn_free(txn);
@@ -330,6 +332,55 @@ static void test_txn_setters__first_error_is_told(void **state)
   assert_int_equal(two_bodies(txn), OCC_ERR_STATE);
   assert_int_equal(null_metadata(txn), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_txn_run(txn, X_T0), OCC_ERR_STATE);
+  assert_true(x_logged(txn, "detail", "occ_txn_set_body"));
+  occ_txn_free(txn);
+}
+
+/* The name of the option is the host's text: what is told is one of ours, or none. */
+static void test_txn_setters__options_by_name(void **state)
+{
+  static const struct {
+    const char *name, *value, *by;
+  } row[] = {
+    { "reference", "\"", "occ_txn_set.reference" },
+    { "expiry", "9", "occ_txn_set.expiry" },
+    { "challenge_status", "401", "occ_txn_set.challenge_status" },
+    { "challenge_anyway", "1", "occ_txn_set.challenge_anyway" },
+    { "certificate_verified", "1", "occ_txn_set.certificate_verified" },
+    { "receipt", "x", "occ_txn_set.receipt" },
+    { "receipts", "x", "occ_txn_set" },
+    { "", "x", "occ_txn_set" },
+    { "\n", "x", "occ_txn_set" },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn = blank(x);
+
+    print_message("  %s\n", row[i].by);
+    assert_int_equal(occ_txn_set(txn, row[i].name, row[i].value), OCC_ERR_ARGUMENT);
+    x_is_failure(txn, occ_txn_run(txn, X_T0), OCC_ERR_ARGUMENT, "host_input");
+    assert_true(x_logged(txn, "detail", row[i].by));
+    occ_txn_free(txn);
+  }
+}
+
+/* What the peer did wrong comes first and is no fault of the host's; a fault of ours replaces it. */
+static void test_txn_setters__a_fault_of_the_host_comes_first(void **state)
+{
+  x_host *x = *state;
+  occ_txn *txn = blank(x);
+
+  assert_int_equal(occ_txn_set_body(txn, "a=%", 3), OCC_OK);
+  assert_int_equal(null_client(txn), OCC_ERR_ARGUMENT);
+  x_is_failure(txn, occ_txn_run(txn, X_T0), OCC_ERR_ARGUMENT, "host_input");
+  assert_true(x_logged(txn, "detail", "occ_txn_set_client"));
+  occ_txn_free(txn);
+
+  txn = blank(x);
+  assert_int_equal(occ_txn_set_json(txn, "{\"body\":\"a=%\",\"x\":1}", 20), OCC_ERR_ARGUMENT);
+  x_is_failure(txn, occ_txn_run(txn, X_T0), OCC_ERR_ARGUMENT, "host_input");
+  assert_true(x_logged(txn, "detail", "occ_txn_set_json"));
   occ_txn_free(txn);
 }
 
@@ -447,7 +498,7 @@ static void test_txn_set__values(void **state)
     { "reference with a backslash", "reference", "a\\b", OCC_ERR_ARGUMENT },
     { "reference with a line end", "reference", "a\nb", OCC_ERR_ARGUMENT },
     { "reference beyond ASCII", "reference", "\xc3\xa4", OCC_ERR_ARGUMENT },
-    { "a receipt is not known yet", "receipt", "x", OCC_ERR_ARGUMENT },
+    { "a receipt that is none", "receipt", "x", OCC_ERR_ARGUMENT },
     { "no name", "", "x", OCC_ERR_ARGUMENT },
     { "names are exact", "Expiry", "60", OCC_ERR_ARGUMENT },
   };
@@ -711,6 +762,7 @@ static void test_txn_set_certificate__and_thumbprint_agree(void **state)
   txn = x_txn(x, X_BODY);
   assert_int_equal(occ_txn_set_certificate(txn, "\x30\x00", 2), OCC_OK);
   x_is_failure(txn, x_run(x, txn), OCC_ERR_ARGUMENT, "host_input");
+  assert_null(strstr(occ_txn_log(txn, NULL), "\"detail\":\"occ_txn")); /* no call was wrong */
   occ_txn_free(txn);
 }
 
@@ -1033,6 +1085,8 @@ int main(void)
     TEST(test_txn_setters__refuse_null),
     TEST(test_txn_setters__errors_stick),
     TEST(test_txn_setters__first_error_is_told),
+    TEST(test_txn_setters__options_by_name),
+    TEST(test_txn_setters__a_fault_of_the_host_comes_first),
     TEST(test_txn_setters__come_too_late),
     TEST(test_txn_setters__while_another_question_is_open),
     TEST(test_txn_setters__after_decide_was_answered),

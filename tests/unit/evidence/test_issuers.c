@@ -37,7 +37,7 @@ static int read_text(occ_issuers *out, const char *text)
   int rc;
 
   assert_non_null(json);
-  rc = occ__issuers_read(out, lib, json);
+  rc = occ__issuers_read(out, lib, json, NULL);
   json_decref(json); /* nothing of it is kept */
   return rc;
 }

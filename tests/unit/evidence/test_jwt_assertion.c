@@ -801,7 +801,8 @@ static void test_self_issued__only_with_the_option(void **state)
 
 static void test_open__options(void **state)
 {
-#define NOT_TAKEN "jwt_assertion: the type does not take these options"
+#define AT      "jwt_assertion."
+#define NO_KEYS ": not a set of public keys, each whole, each kid once"
   static const struct {
     const char *why, *options, *error;
   } one[] = {
@@ -815,34 +816,43 @@ static void test_open__options(void **state)
       "requirements.any: no issuer: name one here, or in jwt_assertion.issuers" },
     { "no issuer, and not self-issued", "{\"self_issued\":false,\"issuers\":{}}",
       "requirements.any: no issuer: name one here, or in jwt_assertion.issuers" },
-    { "unknown", "{\"issuer\":{\"https://i\":{}}}", NOT_TAKEN },
-    { "in another case", "{\"Issuers\":{\"https://i\":{}}}", NOT_TAKEN },
-    { "typ empty", "{\"typ\":\"\"}", NOT_TAKEN },
-    { "typ a number", "{\"typ\":1}", NOT_TAKEN },
-    { "algs empty", "{\"algs\":[]}", NOT_TAKEN },
-    { "algs a text", "{\"algs\":\"ES256\"}", NOT_TAKEN },
-    { "algs none", "{\"algs\":[\"none\"]}", NOT_TAKEN },
-    { "algs HS256", "{\"algs\":[\"ES256\",\"HS256\"]}", NOT_TAKEN },
-    { "algs a number", "{\"algs\":[1]}", NOT_TAKEN },
-    { "self_issued a text", "{\"self_issued\":\"true\"}", NOT_TAKEN },
-    { "self_issued a number", "{\"self_issued\":1}", NOT_TAKEN },
-    { "issuers an array", "{\"issuers\":[\"https://i\"]}", NOT_TAKEN },
-    { "issuers: a text", "{\"issuers\":{\"https://i\":\"keys\"}}", NOT_TAKEN },
-    { "issuers: no name", "{\"issuers\":{\"\":{}}}", NOT_TAKEN },
+    { "unknown", "{\"issuer\":{\"https://i\":{}}}", AT "issuer: no such option" },
+    { "in another case", "{\"Issuers\":{\"https://i\":{}}}", AT "Issuers: no such option" },
+    { "typ empty", "{\"typ\":\"\"}", AT "typ: a text of 1 to 256 octets" },
+    { "typ a number", "{\"typ\":1}", AT "typ: a text of 1 to 256 octets" },
+    { "algs empty", "{\"algs\":[]}", AT "algs: an array of signature algorithms that libocc has" },
+    { "algs a text", "{\"algs\":\"ES256\"}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "algs none", "{\"algs\":[\"none\"]}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "algs HS256", "{\"algs\":[\"ES256\",\"HS256\"]}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "algs a number", "{\"algs\":[1]}",
+      AT "algs: an array of signature algorithms that libocc has" },
+    { "self_issued a text", "{\"self_issued\":\"true\"}", AT "self_issued: true or false" },
+    { "self_issued a number", "{\"self_issued\":1}", AT "self_issued: true or false" },
+    { "issuers an array", "{\"issuers\":[\"https://i\"]}",
+      AT "issuers: an object: issuers by name" },
+    { "issuers: a text", "{\"issuers\":{\"https://i\":\"keys\"}}",
+      AT "issuers.https://i: an object: its jwks, or nothing" },
+    { "issuers: no name", "{\"issuers\":{\"\":{}}}", AT "issuers: an issuer without a name" },
     { "issuers: unknown member", "{\"issuers\":{\"https://i\":{\"jwks_uri\":\"https://i/k\"}}}",
-      NOT_TAKEN },
+      AT "issuers.https://i.jwks_uri: only jwks may be set" },
     { "issuers: jwks and more", "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[]},\"a\":1}}}",
-      NOT_TAKEN },
-    { "issuers: no set", "{\"issuers\":{\"https://i\":{\"jwks\":{}}}}", NOT_TAKEN },
+      AT "issuers.https://i.a: only jwks may be set" },
+    { "issuers: no set", "{\"issuers\":{\"https://i\":{\"jwks\":{}}}}",
+      AT "issuers.https://i.jwks" NO_KEYS },
     { "issuers: a private key",
-      "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[" TEST_ISSUER_PRIVATE "]}}}}", NOT_TAKEN },
+      "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[" TEST_ISSUER_PRIVATE "]}}}}",
+      AT "issuers.https://i.jwks" NO_KEYS },
     { "issuers: the second is bad",
       "{\"issuers\":{\"https://i\":{\"jwks\":{\"keys\":[" TEST_ISSUER_PUBLIC
       "]}},\"https://j\":{\"jwks\":1}}}",
-      NOT_TAKEN },
+      AT "issuers.https://j.jwks" NO_KEYS },
     { "no object", "[]", "jwt_assertion: no such option, and no type with code" },
   };
-#undef NOT_TAKEN
+#undef AT
+#undef NO_KEYS
   x_host *x = *state;
 
   for (size_t i = 0; i < X_ROWS(one); i++) {
@@ -867,16 +877,15 @@ static void test_open__options(void **state)
 /* No requirement is of this type: a misspelt option makes no server all the same. */
 static void test_open__options_that_nobody_uses(void **state)
 {
-#define NOT_TAKEN "jwt_assertion: the type does not take these options"
   static const struct {
     const char *why, *options, *error;
   } one[] = {
     { "none", "{}", "" },
     { "an issuer", "{\"issuers\":{\"https://i\":{}}}", "" },
-    { "misspelt", "{\"issuer\":{\"https://i\":{}}}", NOT_TAKEN },
-    { "of an issuer, misspelt", "{\"issuers\":{\"https://i\":{\"jwk\":{}}}}", NOT_TAKEN },
+    { "misspelt", "{\"issuer\":{\"https://i\":{}}}", "jwt_assertion.issuer: no such option" },
+    { "of an issuer, misspelt", "{\"issuers\":{\"https://i\":{\"jwk\":{}}}}",
+      "jwt_assertion.issuers.https://i.jwk: only jwks may be set" },
   };
-#undef NOT_TAKEN
   x_host *x = *state;
 
   for (size_t i = 0; i < X_ROWS(one); i++) {
@@ -889,6 +898,69 @@ static void test_open__options_that_nobody_uses(void **state)
     assert_string_equal(error, one[i].error);
     assert_true((server != NULL) == (one[i].error[0] == '\0'));
     occ_server_free(server);
+  }
+}
+
+typedef struct told {
+  size_t count;
+  char detail[4][64];
+} told;
+
+static void listen(const occ_event *event, void *user_data)
+{
+  told *to = user_data;
+
+  assert_string_equal(occ_event_name(event->id), "option_weakened");
+  assert_true(to->count < 4);
+  (void)snprintf(to->detail[to->count++], sizeof(to->detail[0]), "%s", event->detail);
+}
+
+static void test_open__tells_what_is_weakened(void **state)
+{
+  static const struct {
+    const char *why, *options, *first, *second; /* NULL: no event, no other */
+  } one[] = {
+    { "nothing", "{}", NULL, NULL },
+    { "not self-issued", "{\"self_issued\":false}", NULL, NULL },
+    { "self-issued", "{\"self_issued\":true}", "jwt_assertion.self_issued", NULL },
+    { "more algorithms", "{\"algs\":[\"ES384\"]}", NULL, NULL },
+    { "another typ", "{\"typ\":\"JWT\"}", "jwt_assertion.typ", NULL },
+    { "one that begins like it", "{\"typ\":\"client-challenge-assertion+jwt2\"}",
+      "jwt_assertion.typ", NULL },
+    { "the profile's", "{\"typ\":\"client-challenge-assertion+jwt\"}", NULL, NULL },
+    { "the profile's in other letters", "{\"typ\":\"Client-Challenge-Assertion+JWT\"}", NULL,
+      NULL },
+    { "both", "{\"self_issued\":true,\"typ\":\"JWT\"}", "jwt_assertion.self_issued",
+      "jwt_assertion.typ" },
+  };
+  x_host x = { 0 };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(one); i++) {
+    char json[512];
+    occ_config *config = NULL;
+    occ_server *server = NULL;
+    occ_lib *lib = NULL;
+    told to = { 0 };
+
+    print_message("  %s\n", one[i].why);
+    (void)snprintf(json, sizeof(json), "{" X_BASE "\"dpop_nonce\":\"accept\",\"jwt_assertion\":%s}",
+                   one[i].options);
+    assert_int_equal(occ_lib_new(&lib, NULL), OCC_OK);
+    assert_int_equal(occ_lib_on_event(lib, listen, &to), OCC_OK);
+    x.lib = lib;
+    x_ring(&x);
+    assert_int_equal(occ_config_new(&config, lib, X_ISSUER), OCC_OK);
+    assert_int_equal(occ_keyring_attach(x.ring, config), OCC_OK);
+    assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
+    assert_int_equal(occ_server_new(&server, config), OCC_OK);
+    assert_int_equal(to.count, (one[i].first != NULL) + (one[i].second != NULL));
+    assert_string_equal(to.detail[0], one[i].first == NULL ? "" : one[i].first);
+    assert_string_equal(to.detail[1], one[i].second == NULL ? "" : one[i].second);
+    occ_server_free(server);
+    occ_config_free(config);
+    occ_keyring_free(x.ring);
+    occ_lib_free(lib);
   }
 }
 
@@ -1084,6 +1156,7 @@ int main(void)
     TEST(test_open__options),
     TEST(test_open__options_that_nobody_uses),
     TEST(test_open__typ_has_a_limit),
+    TEST(test_open__tells_what_is_weakened),
     TEST(test_accepts__templates),
     TEST(test_write__names_the_format),
     TEST(test_write__not_with_the_uma_grant),

@@ -581,6 +581,27 @@ static void test_jws_verify__takes_published_tokens(void **state)
       "0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8"
       "v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg",
       "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" },
+    { "RFC 9449 5, of a refresh",
+      "{\"kty\":\"EC\",\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\","
+      "\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA\",\"crv\":\"P-256\"}",
+      "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgt"
+      "MzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VO"
+      "SmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFR"
+      "jIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0Ijo"
+      "xNTYyMjY1Mjk2fQ.pAqut2IRDm_De6PR93SYmGBPXpwrAk90e8cP2hjiaG5QsGSuKDYW7_X620BxqhvYC8yn"
+      "rrvZLTk41mSRroapUA",
+      "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" },
+    { "RFC 9449 7.1, with an ath",
+      "{\"kty\":\"EC\",\"x\":\"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs\","
+      "\"y\":\"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA\",\"crv\":\"P-256\"}",
+      "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgt"
+      "MzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VO"
+      "SmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiJlMWozVl9iS2ljOC1MQUV"
+      "CIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXN"
+      "vdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUl"
+      "pS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy"
+      "1dqd-jfxSYoMxhAJpLjA",
+      "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" },
   };
   (void)state;
 
@@ -594,7 +615,48 @@ static void test_jws_verify__takes_published_tokens(void **state)
   }
 }
 
-/* Its payload is plain text, so it is no JWT; the layer below takes it. */
+/* Published, and nothing for us. */
+static void test_jws_check__refuses_published_tokens(void **state)
+{
+  static const struct {
+    const char *why, *token;
+    int parsed, checked;
+  } row[] = {
+    { "RFC 7515 A.1, RFC 7519 3.1: HS256",
+      "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
+      ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnV"
+      "lfQ"
+      ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+      OCC_OK, OCC__REASON_JOSE_ALG },
+    { "RFC 7515 A.5, RFC 7519 6.1: no signature",
+      "eyJhbGciOiJub25lIn0"
+      ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnV"
+      "lfQ"
+      ".",
+      MALFORMED, OCC_OK },
+    { "the same with one of an octet",
+      "eyJhbGciOiJub25lIn0"
+      ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnV"
+      "lfQ"
+      ".AA",
+      OCC_OK, OCC__REASON_JOSE_ALG },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    occ_jws jws;
+
+    check_rc(row[i].why,
+             occ__jws_parse(&jws, &occ__mem_libc, occ__span_text(row[i].token), &occ__json_peer),
+             row[i].parsed);
+    if (row[i].parsed == OCC_OK) {
+      check_rc(row[i].why, occ__jws_check(&jws, ~0u, NULL), row[i].checked);
+      occ__jws_clear(&jws);
+    }
+  }
+}
+
+/* RFC 8037 A.4, A.5. Its payload is plain text, so it is no JWT; the layer below takes it. */
 static void test_jws_verify__takes_rfc_8037_a4(void **state)
 {
   static const char key_text[] = "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
@@ -1233,6 +1295,7 @@ int main(void)
     cmocka_unit_test(test_jws_check__limits_of_kid_and_signature),
     cmocka_unit_test(test_jws_verify__takes_published_tokens),
     cmocka_unit_test(test_jws_check__length_of_the_signature),
+    cmocka_unit_test(test_jws_check__refuses_published_tokens),
     cmocka_unit_test(test_jws_verify__takes_rfc_8037_a4),
     cmocka_unit_test(test_jws_verify__takes_published_signatures),
     cmocka_unit_test(test_jws_verify__needs_the_right_key),

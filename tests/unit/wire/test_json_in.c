@@ -209,6 +209,8 @@ static void test_json_read__limits_of_values_and_octets(void **state)
   } row[] = {
     { &occ__json_peer, OCC__MAX_JSON_VALUES, OCC__MAX_JWT / 4 * 3 },
     { &occ__json_proof, OCC__MAX_PROOF_VALUES, OCC__MAX_PROOF },
+    { &occ__json_assertion, OCC__MAX_PROOF_VALUES, OCC__MAX_JWT / 4 * 3 },
+    { &occ__json_client, OCC__MAX_METADATA_VALUES, OCC__MAX_METADATA },
     { &occ__json_answer, OCC__MAX_ANSWER_VALUES, OCC__MAX_ANSWER },
     { &occ__json_config, OCC__MAX_CONFIG_VALUES, OCC__MAX_CONFIG_JSON },
   };
