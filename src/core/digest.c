@@ -103,6 +103,9 @@ static void add_sized(occ_workspace *ws, occ_span span)
   }
 }
 
+static const occ_json_limits of_claims = { OCC__MAX_CLAIMS, OCC__MAX_JSON_DEPTH,
+                                           OCC__MAX_CLAIMS_VALUES };
+
 /* parsed: the value, where it is parsed already, else NULL. OCC_ERR_SYNTAX, OCC_ERR_LIMIT: it has no canonical form. */
 static int canonical_form(occ_buf *out, occ_span value, const json_t *parsed)
 {
@@ -110,8 +113,7 @@ static int canonical_form(occ_buf *out, occ_span value, const json_t *parsed)
   int rc = OCC_OK;
 
   if (parsed == NULL) {
-    rc =
-        value.len > OCC__MAX_CLAIMS ? OCC_ERR_LIMIT : occ__json_read(&json, value, &occ__json_peer);
+    rc = occ__json_read(&json, value, &of_claims);
     parsed = json;
   }
   if (rc == OCC_OK) {

@@ -52,7 +52,7 @@ static int read_details(occ_txn *txn)
   if (param == NULL) {
     return OCC_OK;
   }
-  rc = occ__json_read(&txn->details, occ__span(param->value, param->value_len), &occ__json_peer);
+  rc = occ__json_read(&txn->details, occ__span(param->value, param->value_len), &occ__json_request);
   if (rc == OCC_ERR_MEMORY) {
     return rc;
   }

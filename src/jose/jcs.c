@@ -93,23 +93,46 @@ static void put_escape(occ_buf *out, uint8_t octet)
   (void)occ__buf_put(out, code, 6);
 }
 
-static void put_string(occ_buf *out, const char *text, size_t len)
+static int is_escaped(uint8_t octet)
+{
+  return (octet < 0x20) | (octet == '"') | (octet == '\\');
+}
+
+/* Without a branch in it, so that compilers make it look at many octets at once. */
+static int needs_escapes(const char *text, size_t len)
+{
+  unsigned found = 0;
+
+  for (size_t i = 0; i < len; i++) {
+    found |= (unsigned)is_escaped((uint8_t)text[i]);
+  }
+  return found != 0;
+}
+
+static void put_escaped(occ_buf *out, const char *text, size_t len)
 {
   size_t start = 0;
 
-  (void)occ__buf_byte(out, '"');
   for (size_t i = 0; i < len; i++) {
-    const uint8_t octet = (uint8_t)text[i];
-
-    if (octet < 0x20 || octet == '"' || octet == '\\') {
+    if (is_escaped((uint8_t)text[i])) {
       if (i != start) {
         (void)occ__buf_put(out, text + start, i - start);
       }
-      put_escape(out, octet);
+      put_escape(out, (uint8_t)text[i]);
       start = i + 1;
     }
   }
   (void)occ__buf_put(out, text + start, len - start);
+}
+
+static void put_string(occ_buf *out, const char *text, size_t len)
+{
+  (void)occ__buf_byte(out, '"');
+  if (needs_escapes(text, len)) {
+    put_escaped(out, text, len);
+  } else {
+    (void)occ__buf_put(out, text, len);
+  }
   (void)occ__buf_byte(out, '"');
 }
 

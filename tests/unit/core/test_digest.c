@@ -545,6 +545,26 @@ static void *json_alloc(size_t size)
 static const char json_body[] =
     "scope=a&authorization_details=[{\"b\":2,\"a\":[1]}]&claims={\"a\":1}";
 
+static void test_request__claims_have_few_values(void **state)
+{
+  char a[1024], b[1024];
+  fixture fx;
+  (void)state;
+
+  open_fixture(&fx);
+  for (size_t values = OCC__MAX_CLAIMS_VALUES - 1; values <= OCC__MAX_CLAIMS_VALUES + 1; values++) {
+    char zeros[256] = "0";
+
+    for (size_t i = 4; i < values; i++) { /* object, number and array are three more */
+      strcat(zeros, ",0");
+    }
+    (void)snprintf(a, sizeof(a), "claims={\"a\":1,\"b\":[%s]}", zeros);
+    (void)snprintf(b, sizeof(b), "claims={\"b\":[%s],\"a\":1}", zeros);
+    assert_int_equal(is_same(&fx, usual(), a, b), values <= OCC__MAX_CLAIMS_VALUES);
+  }
+  close_fixture(&fx);
+}
+
 /* What is kept is what would be made again: the text that was parsed may be gone by then. */
 static void test_request__keeps_what_it_made_of_json(void **state)
 {
@@ -901,6 +921,7 @@ int main(void)
     cmocka_unit_test(test_request__binding_is_no_parameter),
     cmocka_unit_test(test_request__leaves_empty_values_out),
     cmocka_unit_test(test_request__takes_as_many_parameters_as_a_form_has),
+    cmocka_unit_test(test_request__claims_have_few_values),
     cmocka_unit_test(test_request__keeps_what_it_made_of_json),
     cmocka_unit_test(test_request__survives_every_failed_allocation),
     cmocka_unit_test(test_request__survives_every_failed_allocation_of_jansson),
