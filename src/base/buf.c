@@ -37,9 +37,6 @@ static int make_room(occ_buf *buf, size_t len)
     return OCC_ERR_LIMIT;
   }
   need = buf->len + len;
-  if (buf->base != NULL && need <= buf->cap) {
-    return OCC_OK;
-  }
   cap = buf->cap > buf->max / 2 ? buf->max : buf->cap * 2;
   cap = cap < CAP_FIRST ? CAP_FIRST : cap;
   cap = cap > buf->max ? buf->max : cap;
@@ -48,10 +45,10 @@ static int make_room(occ_buf *buf, size_t len)
 
 int occ__buf_reserve(occ_buf *buf, size_t len)
 {
-  const size_t left = buf->max - buf->len;
+  const size_t left = buf->max - buf->len, more = len < left ? len : left;
 
-  if (buf->rc == OCC_OK && left > 0) {
-    buf->rc = make_room(buf, len < left ? len : left);
+  if (buf->rc == OCC_OK && left > 0 && (buf->base == NULL || more > buf->cap - buf->len)) {
+    buf->rc = make_room(buf, more);
   }
   return buf->rc;
 }
@@ -60,7 +57,7 @@ uint8_t *occ__buf_grow(occ_buf *buf, size_t len)
 {
   uint8_t *room;
 
-  if (buf->rc == OCC_OK) {
+  if (buf->rc == OCC_OK && (buf->base == NULL || len > buf->cap - buf->len)) {
     buf->rc = make_room(buf, len);
   }
   if (buf->rc != OCC_OK) {
@@ -92,7 +89,12 @@ int occ__buf_text(occ_buf *buf, const char *text)
 
 int occ__buf_byte(occ_buf *buf, uint8_t byte)
 {
-  return occ__buf_put(buf, &byte, 1);
+  uint8_t *room = occ__buf_grow(buf, 1);
+
+  if (room != NULL) {
+    *room = byte;
+  }
+  return buf->rc;
 }
 
 int occ__buf_number(occ_buf *buf, int64_t number)

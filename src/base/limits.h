@@ -24,9 +24,15 @@
 
 /* JSON. Depth and values are counted by one scan before anything is allocated. A quarter of the values may be reals. */
 #define OCC__MAX_JSON_DEPTH  16u
-#define OCC__MAX_JSON_VALUES 256u         /* 256 members cost most of one signature */
+#define OCC__MAX_JSON_VALUES 256u /* 256 members cost most of one signature */
+#define OCC__MAX_REQUEST_VALUES                                                                    \
+  128u /* in details, in header or claims of an evidence JWT, each; honest ones have 60 */
 #define OCC__MAX_JSON_NUMBER 64u          /* characters; a double needs 24 of them, an int64 20 */
-#define OCC__MAX_DETAILS     (8u * 1024u) /* authorization_details */
+#define OCC__MAX_DETAILS     (4u * 1024u) /* authorization_details; honest ones have 2 KiB */
+#define OCC__MAX_REQUEST_JSON                                                                      \
+  (16u *                                                                                           \
+   1024u) /* all that a request makes us read as JSON, as it was sent: details of 2 KiB, a     \
+                   proof and two JWTs, one with a chain of certificates, are half of it */
 #define OCC__MAX_ANSWER_VALUES                                                                     \
   4096u /* in the JSON of an answer: 64 keys with every member they can have */
 #define OCC__MAX_METADATA                                                                          \
@@ -43,11 +49,12 @@
 #define OCC__MAX_PROOF_VALUES 64u /* in its header, in its claims; honest ones have 20 at most */
 #define OCC__MAX_CLAIMS                                                                            \
   (2u * 1024u) /* of the parameter claims, to be compared by meaning; longer: by octets */
-#define OCC__MAX_ID        256u /* jti, kid */
-#define OCC__MAX_JWKS_KEYS 64u
-#define OCC__MIN_RSA_BITS  2048u /* RFC 7518 section 3.3 */
-#define OCC__MAX_RSA_BITS  4096u /* 16384 bits would cost 67 verifications of ES256 */
-#define OCC__MAX_RSA_E_LEN 4u    /* octets of the exponent: one of 2047 bits would cost 30 */
+#define OCC__MAX_CLAIMS_VALUES 64u  /* ... and values; more: by octets */
+#define OCC__MAX_ID            256u /* jti, kid */
+#define OCC__MAX_JWKS_KEYS     64u
+#define OCC__MIN_RSA_BITS      2048u /* RFC 7518 section 3.3 */
+#define OCC__MAX_RSA_BITS      4096u /* 16384 bits would cost 67 verifications of ES256 */
+#define OCC__MAX_RSA_E_LEN     4u    /* octets of the exponent: one of 2047 bits would cost 30 */
 #define OCC__MAX_RSA_E_CLIENT                                                                      \
   65537u /* in a key that a client has registered for itself, and two bits: all 32 of them would    \
             make a signature cost 2.5, and anybody may send one */

@@ -41,6 +41,7 @@ typedef enum occ_oauth_error {
   X(HEADERS_TOO_MANY, "headers_too_many", OCC__INVALID_REQUEST)                                    \
   X(DETAILS_TOO_LARGE, "authorization_details_too_large", OCC__INVALID_REQUEST)                    \
   X(DETAILS_MALFORMED, "authorization_details_malformed", OCC__INVALID_AUTHORIZATION_DETAILS)      \
+  X(JSON_TOO_LARGE, "json_too_large", OCC__INVALID_REQUEST)                                        \
   X(CLIENT_MISMATCH, "client_mismatch", OCC__INVALID_CLIENT)                                       \
   X(CLIENT_UNKNOWN, "client_unknown", OCC__INVALID_CLIENT)                                         \
   X(CLIENT_CREDENTIALS_UNVERIFIED, "client_credentials_unverified", OCC__INVALID_CLIENT)           \

@@ -180,7 +180,7 @@ static occ_step challenge(occ_txn *txn, const occ_requirement *requirement, unsi
   int rc = fill(txn, requirement, senders);
 
   if (rc == OCC_OK) {
-    rc = occ__evidence_write(txn, requirement, txn->next.params, &wanted, digest);
+    rc = occ__evidence_write(txn, requirement, txn->next.params, txn->params, &wanted, digest);
   }
   if (rc == OCC_OK) {
     carriers = occ__session_carriers(txn, &txn->next, requirement);

@@ -9,9 +9,6 @@
 #include "jose/jcs.h"
 #include "wire/json_in.h"
 
-/* Parameters whose value is JSON, so that the same value may be spelled in several ways. */
-static const char *const of_json[] = { "authorization_details", "claims", NULL };
-
 /* list: NULL-terminated, may be NULL. */
 static int is_listed(const char *const *list, occ_span name)
 {
@@ -106,41 +103,74 @@ static void add_sized(occ_workspace *ws, occ_span span)
   }
 }
 
-/* The canonical form of a JSON value, or the value as it is where it has none. Two values never meet by that: a text
- * without canonical form is nobody's canonical form. */
-static int add_json(occ_workspace *ws, const occ_mem *mem, occ_span value, const json_t *parsed)
+static const occ_json_limits of_claims = { OCC__MAX_CLAIMS, OCC__MAX_JSON_DEPTH,
+                                           OCC__MAX_CLAIMS_VALUES };
+
+/* parsed: the value, where it is parsed already, else NULL. OCC_ERR_SYNTAX, OCC_ERR_LIMIT: it has no canonical form. */
+static int canonical_form(occ_buf *out, occ_span value, const json_t *parsed)
 {
   json_t *json = NULL;
-  occ_buf text;
   int rc = OCC_OK;
 
-  occ__buf_init(&text, mem, OCC__MAX_BODY);
   if (parsed == NULL) {
-    rc =
-        value.len > OCC__MAX_CLAIMS ? OCC_ERR_LIMIT : occ__json_read(&json, value, &occ__json_peer);
+    rc = occ__json_read(&json, value, &of_claims);
     parsed = json;
   }
   if (rc == OCC_OK) {
-    rc = occ__jcs_write(&text, parsed);
+    rc = occ__buf_reserve(out, value.len); /* mostly it is not longer */
   }
   if (rc == OCC_OK) {
-    add_sized(ws, occ__span(text.base, text.len));
-  } else if (rc == OCC_ERR_SYNTAX || rc == OCC_ERR_LIMIT) {
-    add_sized(ws, value);
-    rc = OCC_OK;
+    rc = occ__jcs_write(out, parsed);
   }
   json_decref(json);
+  return rc;
+}
+
+/* The text of a parameter that is JSON, as it is hashed, into *kept. The canonical form, or the value as it is where it has
+ * none. Two values never meet by that: a text without canonical form is nobody's canonical form. */
+static int keep_json(occ_span *kept, occ_arena *arena, occ_span value, const json_t *parsed)
+{
+  occ_buf text;
+  int rc;
+
+  occ__buf_init(&text, arena->mem, OCC__MAX_BODY);
+  rc = canonical_form(&text, value, parsed);
+  if (rc == OCC_OK) {
+    *kept = occ__span(occ__arena_text(arena, text.base, text.len), text.len);
+    rc = kept->base == NULL ? arena->rc : OCC_OK;
+  } else if (rc == OCC_ERR_SYNTAX || rc == OCC_ERR_LIMIT) {
+    *kept = value;
+    rc = OCC_OK;
+  }
   occ__buf_clear(&text);
   return rc;
 }
 
-/* One name with its values, sorted[0 .. count - 1]. */
-static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_digest_query *query,
+static int add_json(occ_workspace *ws, const occ_digest_query *query, occ_span value,
+                    int is_details)
+{
+  occ_canonical *canonical = query->canonical;
+  occ_span *kept = is_details ? &canonical->details : &canonical->claims;
+  int rc = OCC_OK;
+
+  if (kept->base == NULL) {
+    rc = keep_json(kept, canonical->arena, value, is_details ? query->details : NULL);
+  }
+  if (rc == OCC_OK) {
+    add_sized(ws, *kept);
+  }
+  return rc;
+}
+
+/* Two parameters are JSON, so that the same value may be spelled in several ways; neither may be repeated.
+ * One name with its values, sorted[0 .. count - 1]. */
+static int add_values(occ_workspace *ws, const occ_digest_query *query,
                       const occ_param *const *sorted, size_t count)
 {
   occ_span name = name_of(sorted[0]);
-  int is_json = is_listed(of_json, name), rc = OCC_OK;
-  const json_t *parsed = occ__span_is(name, "authorization_details") ? query->details : NULL;
+  const int is_details = occ__span_is(name, "authorization_details");
+  const int is_json = is_details || occ__span_is(name, "claims");
+  int rc = OCC_OK;
 
   add_sized(ws, name);
   occ__sha256_add_u32(ws, count);
@@ -148,7 +178,7 @@ static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_digest_qu
     occ_span value = occ__span(sorted[i]->value, sorted[i]->value_len);
 
     if (is_json) {
-      rc = add_json(ws, mem, value, parsed);
+      rc = add_json(ws, query, value, is_details);
     } else {
       add_sized(ws, value);
     }
@@ -156,7 +186,7 @@ static int add_values(occ_workspace *ws, const occ_mem *mem, const occ_digest_qu
   return rc;
 }
 
-int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws,
                         const occ_digest_query *query)
 {
   const occ_param *sorted[OCC__MAX_PARAMS];
@@ -174,7 +204,7 @@ int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const o
     while (i + values < count && occ__span_equal(name_of(sorted[i + values]), name_of(sorted[i]))) {
       values++;
     }
-    rc = add_values(ws, mem, query, &sorted[i], values);
+    rc = add_values(ws, query, &sorted[i], values);
   }
   if (query->binding != NULL) {
     occ__sha256_add_u32(ws, 0); /* no name is empty: what follows cannot be taken for a parameter */

@@ -9,6 +9,13 @@
 #include "core/handle.h"
 #include "wire/form.h"
 
+/* Parameters that are JSON, in the form in which they are hashed: a stale session is digested, and the challenge that
+ * follows it, too. base NULL: not made yet. */
+typedef struct occ_canonical {
+  occ_arena *arena; /* where they are kept */
+  occ_span details, claims;
+} occ_canonical;
+
 typedef struct occ_digest_query {
   const occ_form *form;
   const char *const
@@ -17,6 +24,7 @@ typedef struct occ_digest_query {
   const char *session_param; /* challenge_session, by its wire name */
   const uint8_t *binding;    /* 32 octets that stand for the grant, or NULL */
   const json_t *details;     /* authorization_details, where they are parsed already; else NULL */
+  occ_canonical *canonical;  /* used, and filled; not NULL */
 } occ_digest_query;
 
 /* SHA-256 over, for each kept parameter in octet order of its name, len32 name, count32, then len32 value each (several
@@ -24,7 +32,7 @@ typedef struct occ_digest_query {
  * client_assertion, client_assertion_type. authorization_details and claims by their JCS form, or octet by octet where
  * they have none. With a binding: code, refresh_token, assertion, subject_token, actor_token are left out, and after
  * the parameters come a len32 of zero and the binding. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_CRYPTO; out is zero on error. */
-int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws,
                         const occ_digest_query *query);
 
 /* Does the option leave this parameter out? */

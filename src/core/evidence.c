@@ -25,32 +25,20 @@ int occ__evidence_present(const occ_txn *txn, const occ_kind *kind)
   return 0;
 }
 
-/* Template, params over it, then what the type writes. */
-static int compose(occ_evidence *evidence, occ_span params)
+/* What the type adds, into evidence->object. */
+static int ask_type(occ_evidence *evidence)
 {
-  const occ_requirement *requirement = evidence->requirement;
-  const occ_type *type = requirement->kind->type;
-  json_t *over = NULL;
-  int rc = OCC_OK;
+  const occ_kind *kind = evidence->requirement->kind;
+  int rc;
 
-  evidence->object = json_object();
-  if (json_object_update(evidence->object, requirement->members) != 0) {
-    return OCC_ERR_MEMORY;
+  if (kind->type->write == NULL) {
+    return OCC_OK;
   }
-  if (params.len > 0) {
-    rc = occ__json_read_object(&over, params, &occ__json_peer);
-    if (rc == OCC_OK && json_object_update(evidence->object, over) != 0) {
-      rc = OCC_ERR_MEMORY;
-    }
-    json_decref(over);
-  }
-  if (rc == OCC_OK && type->write != NULL) {
-    evidence->phase = OCC__WRITING;
-    rc = type->write(evidence, requirement->kind->self);
-    evidence->phase = OCC__IDLE;
-    if (rc == OCC_OK) {
-      rc = evidence->rc;
-    }
+  evidence->phase = OCC__WRITING;
+  rc = kind->type->write(evidence, kind->self);
+  evidence->phase = OCC__IDLE;
+  if (rc == OCC_OK) {
+    rc = evidence->rc;
   }
   if (rc > 0) { /* no status: writing asks nothing */
     rc = OCC_ERR_INTERNAL;
@@ -58,15 +46,18 @@ static int compose(occ_evidence *evidence, occ_span params)
   return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
 }
 
-/* The canonical form is what is sent, too: one text, one digest, nothing to re-serialise. */
-static int render(occ_evidence *evidence, occ_workspace *ws, const occ_mem *mem, occ_arena *arena,
-                  const char **text, uint8_t digest[OCC__SHA256_LEN])
+/* Template, params over it, then what the type writes. The canonical form is what is sent, too: one text, one digest,
+ * nothing to re-serialise. */
+static int render(const occ_requirement *requirement, const json_t *params, const json_t *written,
+                  occ_workspace *ws, occ_arena *arena, const char **text,
+                  uint8_t digest[OCC__SHA256_LEN])
 {
+  const json_t *const layer[] = { requirement->members, params, written };
   occ_buf canonical;
   int rc;
 
-  occ__buf_init(&canonical, mem, OCC__MAX_ANSWER);
-  rc = occ__jcs_write(&canonical, evidence->object);
+  occ__buf_init(&canonical, arena->mem, OCC__MAX_ANSWER);
+  rc = occ__jcs_write_layers(&canonical, layer, sizeof(layer) / sizeof(layer[0]));
   rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
   if (rc == OCC_OK) {
     rc = occ__sha256(ws, digest, occ__span(canonical.base, canonical.len));
@@ -79,33 +70,56 @@ static int render(occ_evidence *evidence, occ_workspace *ws, const occ_mem *mem,
   return rc;
 }
 
-int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
-                        const char **text, uint8_t digest[OCC__SHA256_LEN])
+/* With a type that writes the same each time, or is asked now. */
+static int write_with(occ_txn *txn, const occ_requirement *requirement, const json_t *params,
+                      const char **text, uint8_t digest[OCC__SHA256_LEN])
 {
   occ_evidence evidence = {
     .txn = txn, .lib = txn->lib, .names = txn->server->names, .requirement = requirement
   };
-  int rc;
+  const json_t *written = requirement->written;
+  int rc = OCC_OK;
+
+  if (requirement->text == NULL) {
+    evidence.about.requirement = requirement->name;
+    evidence.about.type = requirement->kind->name;
+    evidence.about.audience = txn->server->issuer;
+    evidence.about.client_id = txn->client_id;
+    rc = ask_type(&evidence);
+    written = evidence.object;
+  }
+  if (rc == OCC_OK) {
+    rc = render(requirement, params, written, txn->ws, &txn->arena, text, digest);
+  }
+  json_decref(evidence.object);
+  return rc;
+}
+
+int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
+                        const json_t *parsed, const char **text, uint8_t digest[OCC__SHA256_LEN])
+{
+  json_t *own = NULL;
+  int rc = OCC_OK;
 
   if (requirement->text != NULL && params.len == 0) { /* the same for every request */
     *text = requirement->text;
     memcpy(digest, requirement->digest, OCC__SHA256_LEN);
     return OCC_OK;
   }
-  evidence.about.requirement = requirement->name;
-  evidence.about.type = requirement->kind->name;
-  evidence.about.audience = txn->server->issuer;
-  evidence.about.client_id = txn->client_id;
-  rc = compose(&evidence, params);
-  if (rc == OCC_OK) {
-    rc = render(&evidence, txn->ws, occ__lib_mem(txn->lib), &txn->arena, text, digest);
+  if (params.len > 0 && parsed == NULL) {
+    rc = occ__json_read_object(&own, params, &occ__json_peer);
+    rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+    parsed = own;
   }
-  json_decref(evidence.object);
+  if (rc == OCC_OK) {
+    rc = write_with(txn, requirement, parsed, text, digest);
+  }
+  json_decref(own);
   return rc;
 }
 
 /* A type's write is a pure function of what it is shown. One that looks at nothing writes the same each time, so it is
- * written once, when the server is made. */
+ * asked once, when the server is made. */
 int occ__evidence_fix(const occ_server *server, occ_requirement *requirement, occ_workspace *ws,
                       occ_arena *arena)
 {
@@ -114,13 +128,17 @@ int occ__evidence_fix(const occ_server *server, occ_requirement *requirement, oc
     .lib = server->lib, .names = server->names, .requirement = requirement, .looked = &looked
   };
   const char *text = NULL;
-  int rc = compose(&evidence, occ__span(NULL, 0));
+  int rc = ask_type(&evidence);
 
   if (rc == OCC_OK && !looked) {
-    rc = render(&evidence, ws, occ__lib_mem(server->lib), arena, &text, requirement->digest);
+    rc = render(requirement, NULL, evidence.object, ws, arena, &text, requirement->digest);
   }
-  json_decref(evidence.object);
   requirement->text = text;
+  if (text != NULL) {
+    requirement->written = evidence.object;
+  } else {
+    json_decref(evidence.object);
+  }
   /* What cannot be written without a request may be writable with one; then it is tried again, and told. */
   return rc == OCC_ERR_MEMORY || rc == OCC_ERR_CRYPTO || rc == OCC_ERR_LIMIT ? rc : OCC_OK;
 }
@@ -293,7 +311,6 @@ int occ_evidence_set_key(occ_evidence *evidence, occ_sender kind, const char *th
 int occ_evidence_put(occ_evidence *evidence, const char *member, const char *json)
 {
   json_t *value = NULL;
-  occ_buf canonical;
   int rc;
 
   if (!is_in(evidence, OCC__WRITING)) {
@@ -303,12 +320,13 @@ int occ_evidence_put(occ_evidence *evidence, const char *member, const char *jso
       strcmp(member, evidence->names->session) == 0) {
     return stick(evidence, OCC_ERR_ARGUMENT);
   }
-  occ__buf_init(&canonical, occ__lib_mem(evidence->lib), OCC__MAX_ANSWER);
+  if (evidence->object == NULL) {
+    evidence->object = json_object();
+  }
   rc = occ__json_read(&value, occ__span_text(json), &occ__json_config);
   if (rc == OCC_OK) {
-    rc = occ__jcs_write(&canonical, value);
+    rc = occ__jcs_check(value);
   }
-  occ__buf_clear(&canonical);
   if (rc == OCC_OK && json_object_set(evidence->object, member, value) != 0) {
     rc = OCC_ERR_MEMORY;
   }

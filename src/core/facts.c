@@ -166,7 +166,7 @@ static json_t *request_facts(occ_txn *txn)
   return request;
 }
 
-static json_t *client_facts(const occ_txn *txn)
+static json_t *client_facts(occ_txn *txn)
 {
   json_t *client = json_object();
   int good = client != NULL &&
@@ -189,7 +189,7 @@ static json_t *client_facts(const occ_txn *txn)
 
 static const char *const sender_name[OCC__SENDERS] = { NULL, "jkt", "x5t#S256", "attested" };
 
-static json_t *sender_facts(const occ_txn *txn)
+static json_t *sender_facts(occ_txn *txn)
 {
   json_t *sender = json_object();
   int good = sender != NULL;
@@ -222,7 +222,7 @@ static json_t *bound_facts(const occ_txn *txn)
   return bound;
 }
 
-static json_t *session_facts(const occ_txn *txn)
+static json_t *session_facts(occ_txn *txn)
 {
   char memo[OCC__B64_LEN(OCC__MAX_MEMO) + 1];
   json_t *session = json_object();
@@ -243,7 +243,7 @@ static json_t *session_facts(const occ_txn *txn)
   return session;
 }
 
-static json_t *satisfied_facts(const occ_txn *txn)
+static json_t *satisfied_facts(occ_txn *txn)
 {
   json_t *list = json_array();
 
@@ -258,7 +258,7 @@ static json_t *satisfied_facts(const occ_txn *txn)
   return list;
 }
 
-static json_t *evidence_facts(const occ_txn *txn)
+static json_t *evidence_facts(occ_txn *txn)
 {
   const occ_requirement *requirement = txn->evidence.requirement;
   json_t *evidence = json_object(), *facts = NULL;
@@ -286,33 +286,59 @@ static json_t *evidence_facts(const occ_txn *txn)
   return evidence;
 }
 
-static json_t *build(occ_txn *txn)
-{
-  json_t *facts = json_object();
-
-  if (facts == NULL || !put(facts, "request", request_facts(txn)) ||
-      !put(facts, "client", client_facts(txn)) || !put(facts, "sender", sender_facts(txn)) ||
-      !put(facts, "session", session_facts(txn)) ||
-      !put(facts, "satisfied", satisfied_facts(txn)) ||
-      !put(facts, "evidence", evidence_facts(txn))) {
-    json_decref(facts);
-    return NULL;
-  }
-  return facts;
-}
+/* The parts, in the order in which they are shown. */
+static const struct {
+  const char *name;
+  json_t *(*build)(occ_txn *txn);
+} part[OCC__FACTS] = {
+  { "request", request_facts }, { "client", client_facts },       { "sender", sender_facts },
+  { "session", session_facts }, { "satisfied", satisfied_facts }, { "evidence", evidence_facts },
+};
 
 void occ__facts_drop(occ_txn *txn)
 {
+  for (size_t i = 0; i < OCC__FACTS; i++) {
+    json_decref(txn->fact[i]);
+    txn->fact[i] = NULL;
+  }
   json_decref(txn->facts);
   txn->facts = NULL;
 }
 
 /* Built once for all that is asked while one question is open: a policy may look at many. */
+static json_t *get_part(occ_txn *txn, size_t i)
+{
+  if (txn->fact[i] == NULL) {
+    txn->fact[i] = part[i].build(txn);
+  }
+  return txn->fact[i];
+}
+
+static void drop_unless_begun(occ_txn *txn)
+{
+  if (!txn->begun) { /* what the host fills in may change them */
+    occ__facts_drop(txn);
+  }
+}
+
+static json_t *get_all(occ_txn *txn)
+{
+  json_t *all = json_object();
+
+  for (size_t i = 0; i < OCC__FACTS; i++) {
+    if (all == NULL || !put(all, part[i].name, json_incref(get_part(txn, i)))) {
+      json_decref(all);
+      return NULL;
+    }
+  }
+  return all;
+}
+
 const json_t *occ__facts_get(const occ_txn *txn)
 {
-  if (txn->facts == NULL || !txn->begun) {
-    occ__facts_drop(txn->self);
-    txn->self->facts = build(txn->self);
+  drop_unless_begun(txn->self);
+  if (txn->facts == NULL) {
+    txn->self->facts = get_all(txn->self);
   }
   return txn->facts;
 }
@@ -361,6 +387,7 @@ static const json_t *element(const json_t *array, const char *token)
   return json_array_get(array, index);
 }
 
+/* From there on. */
 static const json_t *follow(const json_t *value, const char *pointer)
 {
   char token[OCC__MAX_ID + 1];
@@ -372,6 +399,26 @@ static const json_t *follow(const json_t *value, const char *pointer)
     value = json_is_array(value) ? element(value, token) : json_object_get(value, token);
   }
   return value;
+}
+
+/* No part is built but the one that is asked for. */
+static const json_t *find(occ_txn *txn, const char *pointer)
+{
+  char token[OCC__MAX_ID + 1];
+
+  drop_unless_begun(txn);
+  if (*pointer == '\0') {
+    return occ__facts_get(txn);
+  }
+  if (!next_token(&pointer, token, sizeof(token))) {
+    return NULL;
+  }
+  for (size_t i = 0; i < OCC__FACTS; i++) {
+    if (strcmp(token, part[i].name) == 0) {
+      return follow(get_part(txn, i), pointer);
+    }
+  }
+  return NULL;
 }
 
 const char *occ__facts_text(const occ_txn *txn, const json_t *value, size_t *len)
@@ -402,7 +449,7 @@ const char *occ_txn_fact(const occ_txn *txn, const char *pointer, size_t *len)
   if (txn == NULL || pointer == NULL) {
     return NULL;
   }
-  found = follow(occ__facts_get(txn), pointer);
+  found = find(txn->self, pointer);
   if (found != NULL) {
     text = occ__facts_text(txn, found, len);
   }

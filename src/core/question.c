@@ -184,30 +184,43 @@ int occ_txn_answer(occ_txn *txn, occ_ticket ticket, occ_verdict verdict, const v
 }
 
 /* params: a JSON object of integers, strings and the like, without the members that libocc writes. */
-static int check_params(const occ_txn *txn, const char *params)
+static int read_params(json_t **out, const occ_txn *txn, const char *params)
 {
-  occ_buf canonical;
-  json_t *object = NULL;
   int rc;
 
+  *out = NULL;
   if (params == NULL) {
     return OCC_OK;
   }
   if (strlen(params) > OCC__MAX_PARAMS_JSON) {
     return OCC_ERR_ARGUMENT;
   }
-  rc = occ__json_read_object(&object, occ__span_text(params), &occ__json_peer);
-  if (rc == OCC_OK && (json_object_get(object, "type") != NULL ||
-                       json_object_get(object, txn->server->names->session) != NULL)) {
+  rc = occ__json_read_object(out, occ__span_text(params), &occ__json_peer);
+  if (rc == OCC_OK && (json_object_get(*out, "type") != NULL ||
+                       json_object_get(*out, txn->server->names->session) != NULL)) {
     rc = OCC_ERR_ARGUMENT;
   }
   if (rc == OCC_OK) {
-    occ__buf_init(&canonical, occ__lib_mem(txn->lib), OCC__MAX_PARAMS_JSON * 8);
-    rc = occ__jcs_write(&canonical, object);
-    occ__buf_clear(&canonical);
+    rc = occ__jcs_check(*out);
   }
-  json_decref(object);
+  if (rc != OCC_OK) {
+    json_decref(*out);
+    *out = NULL;
+  }
   return rc == OCC_OK || rc == OCC_ERR_MEMORY ? rc : OCC_ERR_ARGUMENT;
+}
+
+/* What can be sealed. */
+static int take_params(occ_txn *txn, const occ_requirement *requirement, const char *params)
+{
+  const size_t len = params == NULL ? 0 : strlen(params);
+
+  if (strlen(requirement->name) + len + txn->memo_len > OCC__MAX_NAME_PARAMS_MEMO) {
+    return OCC_ERR_LIMIT;
+  }
+  txn->asking.requirement = requirement;
+  txn->asking.params = len == 0 ? "" : occ__txn_text(txn, params, len);
+  return txn->asking.params == NULL ? txn->arena.rc : OCC_OK;
 }
 
 /* Evidence in a parameter that the grant itself uses could not be told from the grant. */
@@ -225,6 +238,7 @@ int occ_txn_answer_challenge(occ_txn *txn, occ_ticket ticket, const char *requir
                              const char *params)
 {
   const occ_requirement *found;
+  json_t *parsed;
   int rc = find(txn, ticket);
 
   if (rc != OCC_OK) {
@@ -237,22 +251,15 @@ int occ_txn_answer_challenge(occ_txn *txn, occ_ticket ticket, const char *requir
   if (found == NULL || takes_the_grants_parameter(txn, found)) {
     return OCC_ERR_ARGUMENT;
   }
-  rc = check_params(txn, params);
+  rc = read_params(&parsed, txn, params);
+  if (rc == OCC_OK) {
+    rc = take_params(txn, found, params);
+  }
   if (rc != OCC_OK) {
+    json_decref(parsed);
     return rc;
   }
-  if (strlen(found->name) + (params == NULL ? 0 : strlen(params)) + txn->memo_len >
-      OCC__MAX_NAME_PARAMS_MEMO) {
-    return OCC_ERR_LIMIT;
-  }
-  txn->asking.requirement = found;
-  txn->asking.params = "";
-  if (params != NULL) {
-    txn->asking.params = occ__txn_text(txn, params, strlen(params));
-    if (txn->asking.params == NULL) {
-      return txn->arena.rc;
-    }
-  }
+  txn->params = parsed; /* an answer is the last, so there was none before */
   return answered(txn, OCC__CHALLENGE);
 }
 

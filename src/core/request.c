@@ -91,6 +91,35 @@ occ_step occ__request_not_recalled(occ_txn *txn)
   return OCC__GO;
 }
 
+static size_t octets_of(const occ_txn *txn, const char *name)
+{
+  const occ_param *param = occ__form_find(&txn->form, name, 0);
+
+  return param == NULL ? 0 : param->value_len;
+}
+
+/* All that this request can make us read as JSON. Each has a limit of its own; together they would cost more than a refusal
+ * may. What the host judges, or a type of its own, is not counted. */
+static size_t json_octets(const occ_txn *txn)
+{
+  const occ_server *server = txn->server;
+  const occ_header *proof = occ__headers_find(&txn->headers, OCC__HEADER_DPOP, 0);
+  const size_t claims = octets_of(txn, "claims");
+  size_t octets = octets_of(txn, "authorization_details");
+
+  octets += claims > OCC__MAX_CLAIMS ? 0 : claims;
+  octets += txn->client_set ? 0 : octets_of(txn, "client_assertion");
+  octets += server->dpop_host || proof == NULL ? 0 : proof->value_len;
+  for (size_t i = 0; i < server->kinds; i++) {
+    const occ_kind *kind = &server->kind[i];
+
+    for (const char *const *name = kind->params; *name != NULL; name++) {
+      octets += kind->type == occ_type_builtin(kind->key) ? octets_of(txn, *name) : 0;
+    }
+  }
+  return octets;
+}
+
 occ_step occ__request_parse(occ_txn *txn)
 {
   const occ_param *details;
@@ -108,6 +137,9 @@ occ_step occ__request_parse(occ_txn *txn)
   details = occ__form_find(&txn->form, "authorization_details", 0);
   if (details != NULL && details->value_len > OCC__MAX_DETAILS) {
     return occ__txn_refuse(txn, OCC__REASON_DETAILS_TOO_LARGE);
+  }
+  if (json_octets(txn) > OCC__MAX_REQUEST_JSON) {
+    return occ__txn_refuse(txn, OCC__REASON_JSON_TOO_LARGE);
   }
   return open_handle(txn);
 }

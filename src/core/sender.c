@@ -92,6 +92,12 @@ static int classify_nonce(occ_txn *txn, const json_t *claims)
     return OCC_OK;
   }
   nonce = occ__span(json_string_value(value), json_string_length(value));
+  if (txn->proof.nonce_deferred) { /* SESSION will look at it */
+    txn->proof.nonce_text = occ__span(occ__txn_text(txn, nonce.base, nonce.len), nonce.len);
+    if (txn->proof.nonce_text.base == NULL) {
+      return txn->arena.rc;
+    }
+  }
   if (is_live_handle(txn, nonce)) {
     txn->proof.nonce = OCC__NONCE_HANDLE;
     return OCC_OK;

@@ -38,6 +38,7 @@ static void destroy(occ_server *server)
 
   for (size_t i = 0; i < server->requirements; i++) {
     json_decref(server->requirement[i].members);
+    json_decref(server->requirement[i].written);
   }
   close_kinds(server);
   for (size_t i = 0; i < OCC__ASKS; i++) {

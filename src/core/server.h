@@ -50,7 +50,9 @@ typedef struct occ_requirement {
   json_t *
       members; /* of the object to send, "type" first, without the library's own members; never changed after server_new */
   const char *text; /* of the whole object, where it does not depend on the request; else NULL */
-  uint8_t digest[OCC__SHA256_LEN];  /* JCS digest of that */
+  uint8_t digest[OCC__SHA256_LEN]; /* JCS digest of that */
+  json_t *
+      written; /* by the type, where text is not NULL: members that go over all others; may be NULL */
   uint8_t id[OCC__TEMPLATE_ID_LEN]; /* SHA-256(name, configured template in JCS form), cut */
   int64_t expiry_ms;
 } occ_requirement;
@@ -96,7 +98,7 @@ struct occ_server {
   char *metadata;
 };
 
-/* evidence.c: sets text and digest where the type's write looks at nothing. */
+/* evidence.c: sets text, digest and written where the type's write looks at nothing. */
 int occ__evidence_fix(const occ_server *server, occ_requirement *requirement, occ_workspace *ws,
                       occ_arena *arena);
 void occ__server_hold(occ_server *server);

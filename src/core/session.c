@@ -23,6 +23,7 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
     .session_param = txn->server->names->session,
     .binding = txn->has_binding ? txn->binding : NULL,
     .details = txn->details,
+    .canonical = &txn->canonical,
   };
   const occ_bound bound = {
     .issuer = txn->server->issuer,
@@ -34,7 +35,7 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
     .requirement = requirement_digest,
     .request = request,
   };
-  int rc = occ__digest_request(request, txn->ws, occ__lib_mem(txn->lib), &query);
+  int rc = occ__digest_request(request, txn->ws, &query);
 
   return rc != OCC_OK ? rc : occ__digest_bound(out, txn->ws, &bound);
 }
@@ -51,7 +52,7 @@ static int read_details(occ_txn *txn)
   if (param == NULL) {
     return OCC_OK;
   }
-  rc = occ__json_read(&txn->details, occ__span(param->value, param->value_len), &occ__json_peer);
+  rc = occ__json_read(&txn->details, occ__span(param->value, param->value_len), &occ__json_request);
   if (rc == OCC_ERR_MEMORY) {
     return rc;
   }
@@ -177,7 +178,7 @@ static int compare_bound(occ_txn *txn, int present)
   if (carriers == NULL) {
     return txn->arena.rc;
   }
-  rc = occ__evidence_write(txn, pending, txn->session.params, &txn->evidence.about.wanted,
+  rc = occ__evidence_write(txn, pending, txn->session.params, NULL, &txn->evidence.about.wanted,
                            requirement);
   if (rc == OCC_OK) {
     rc = occ__session_bound(txn, pending, requirement, carriers, bound);
@@ -225,6 +226,16 @@ static occ_step refuse(occ_txn *txn, occ_oauth_error error, int reason)
                             reason);
 }
 
+/* The proof has been verified in SENDER and is not read again: where it is the evidence, its nonce is the evidence's,
+ * unless the type says another. */
+static void take_proof_nonce(occ_txn *txn)
+{
+  if (txn->evidence.requirement->kind->by_dpop) {
+    txn->evidence.nonce = (const char *)txn->proof.nonce_text.base;
+    txn->evidence.nonce_len = txn->proof.nonce_text.len;
+  }
+}
+
 /* spec: C-03; design: the nonce of all evidence is the handle itself. For a header the client may have used the latest
  * nonce that it knew, of a request in parallel: it is told the right one again. */
 static occ_step compare_nonce(occ_txn *txn)
@@ -237,7 +248,7 @@ static occ_step compare_nonce(occ_txn *txn)
     return OCC__GO; /* the type compares it itself, or the host does */
   }
   if (evidence->nonce != NULL && evidence->nonce_len == len &&
-      occ__equal_ct(evidence->nonce, txn->handle, len)) {
+      memcmp(evidence->nonce, txn->handle, len) == 0) { /* the peer sent both: nothing to tell */
     return OCC__GO;
   }
   if (kind->by_dpop || kind->by_attestation) {
@@ -372,6 +383,7 @@ occ_step occ__session_match(occ_txn *txn)
   if (repeated_header(txn, txn->evidence.requirement->kind)) {
     return refuse(txn, OCC__NO_ERROR, OCC__REASON_EVIDENCE_MALFORMED);
   }
+  take_proof_nonce(txn);
   return parse(txn);
 }
 

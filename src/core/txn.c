@@ -34,6 +34,7 @@ int occ_txn_new(occ_txn **out, occ_server *server, occ_endpoint endpoint, void *
   txn->endpoint = endpoint;
   txn->challenge_status = server->challenge_status;
   occ__arena_init(&txn->arena, mem, OCC__MAX_TXN_MEMORY);
+  txn->canonical.arena = &txn->arena;
   occ__buf_init(&txn->response.body, mem, OCC__MAX_BODY);
   txn->response.http_status = 500; /* until something better is known */
   occ__server_hold(server);
@@ -64,6 +65,7 @@ void occ_txn_free(occ_txn *txn)
   json_decref(txn->metadata);
   json_decref(txn->client_facts);
   json_decref(txn->details);
+  json_decref(txn->params);
   json_decref(txn->evidence.object);
   occ__arena_clear(&txn->arena);
   occ__buf_clear(&txn->response.body);

@@ -91,7 +91,7 @@ struct occ_evidence {
   occ_phase phase;
   int step;
   occ_question about;
-  json_t *object; /* while writing; owned */
+  json_t *object; /* what the type writes; owned; NULL: nothing */
   int *looked;    /* set when the type asks what the request is like; NULL: nobody minds */
   void *kept;     /* occ_evidence_keep(); in the arena, wiped with it */
   size_t kept_size;
@@ -121,7 +121,8 @@ typedef enum occ_nonce_kind {
 typedef struct occ_proof {
   int present;
   occ_nonce_kind nonce;
-  int nonce_deferred; /* left to SESSION: the pending type is carried by the proof */
+  int nonce_deferred;  /* left to SESSION: the pending type is carried by the proof */
+  occ_span nonce_text; /* where it is deferred, in the arena; empty: none that is a text */
   occ_time iat;
   occ_time issued; /* earliest moment at which it can have been used */
   uint8_t once[OCC__SHA256_LEN];
@@ -150,6 +151,8 @@ typedef struct occ_logged { /* an event, kept for occ_txn_log() */
   occ_time time;
   const char *requirement, *detail;
 } occ_logged;
+
+#define OCC__FACTS 6 /* parts of the facts (facts.c) */
 
 struct occ_txn {
   occ_txn *self; /* getters are const for the host, yet copy texts into the arena */
@@ -196,8 +199,11 @@ struct occ_txn {
   occ_asking outer; /* the question that waits behind a FETCH of its answerer */
 
   /* what has been found */
-  json_t *details; /* authorization_details, parsed */
-  json_t *facts;   /* as of this question; built when first asked for */
+  json_t *details;          /* authorization_details, parsed */
+  occ_canonical canonical;  /* of details and claims */
+  json_t *params;           /* of the policy's challenge, parsed; NULL: none */
+  json_t *fact[OCC__FACTS]; /* as of this question; each is built when first asked for */
+  json_t *facts;            /* all of them */
   const char *handle;
   occ_session session;    /* opened; its spans lie in the arena */
   int opened;             /* authentic */
@@ -262,10 +268,11 @@ int occ__question_is_open(const occ_txn *txn, occ_ticket ticket); /* and not ans
 void occ__question_cancel(occ_txn *txn); /* an open question ends unanswered */
 
 /* evidence.c */
-/* Writes the requirement object; *text in the arena, digest is its JCS digest. A failure of the host's type or params:
- * OCC_ERR_ARGUMENT. OCC_ERR_MEMORY, OCC_ERR_LIMIT, OCC_ERR_CRYPTO. */
+/* Writes the requirement object; *text in the arena, digest is its JCS digest. parsed: params, if they have been parsed
+ * already, else NULL. A failure of the host's type or params: OCC_ERR_ARGUMENT. OCC_ERR_MEMORY, OCC_ERR_LIMIT,
+ * OCC_ERR_CRYPTO. */
 int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
-                        const char **text, uint8_t digest[OCC__SHA256_LEN]);
+                        const json_t *parsed, const char **text, uint8_t digest[OCC__SHA256_LEN]);
 /* What a type's parse or judge came to: OCC_OK, OCC_PENDING with a question open, or a negative status. What it did wrong
  * on the way counts more than what it says. */
 int occ__evidence_result(occ_txn *txn, int rc);

@@ -7,7 +7,7 @@
 #include "evidence/builtin.h"
 
 #include "base/lib.h"
-#include "jose/jws.h"
+#include "jose/jwk.h"
 #include "occ/txn.h"
 #include "wire/json_in.h"
 
@@ -88,29 +88,14 @@ static int accepts(const char *requirement, const char **problem, void *self)
   return rc;
 }
 
+/* The nonce is there already: the core knows it from the proof. */
 static int parse(occ_evidence *evidence, int step, void *opened)
 {
-  const options *self = opened;
   const char *jkt = occ_txn_sender(occ_evidence_txn(evidence), OCC_SENDER_DPOP);
-  size_t len = 0;
-  const char *proof = occ_evidence_param(evidence, "DPoP", &len);
-  const json_t *nonce;
-  occ_jws jws;
-  int rc;
 
   (void)step;
-  if (proof == NULL || jkt == NULL) {
-    return OCC_ERR_SYNTAX;
-  }
-  rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(proof, len), &occ__json_proof);
-  if (rc != OCC_OK) {
-    return rc < 0 ? rc : OCC_ERR_SYNTAX;
-  }
-  nonce = json_object_get(jws.claims, "nonce");
-  rc = occ_evidence_set_nonce(evidence, json_is_string(nonce) ? json_string_value(nonce) : "",
-                              json_is_string(nonce) ? json_string_length(nonce) : 0);
-  occ__jws_clear(&jws);
-  return rc == OCC_OK ? occ_evidence_set_key(evidence, OCC_SENDER_DPOP, jkt) : rc;
+  (void)opened;
+  return jkt == NULL ? OCC_ERR_SYNTAX : occ_evidence_set_key(evidence, OCC_SENDER_DPOP, jkt);
 }
 
 /* Is there a key with that thumbprint in the client's registered set? A fact that is always there is asked for, so that

@@ -388,7 +388,7 @@ static int first_look(const options *self, occ_evidence *evidence, state *kept)
   if (token == NULL || !occ__span_is(occ__span(format, format_len), JWT_FORMAT)) {
     return OCC_ERR_SYNTAX;
   }
-  rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(token, len), &occ__json_peer);
+  rc = occ__jws_parse(&jws, occ__lib_mem(self->lib), occ__span(token, len), &occ__json_request);
   if (rc != OCC_OK) {
     return rc < 0 ? rc : OCC_ERR_SYNTAX;
   }

@@ -33,8 +33,11 @@ static int is_before(const member *a, const member *b)
   const size_t common = a->len < b->len ? a->len : b->len;
   size_t i = 0;
 
+  while (common - i >= 64 && memcmp(a->name + i, b->name + i, 64) == 0) {
+    i += 64; /* a peer may choose names that begin alike */
+  }
   while (common - i >= 8 && memcmp(a->name + i, b->name + i, 8) == 0) {
-    i += 8; /* a peer may choose names that begin alike */
+    i += 8;
   }
   while (i < common && a->name[i] == b->name[i]) {
     i++;
@@ -90,23 +93,46 @@ static void put_escape(occ_buf *out, uint8_t octet)
   (void)occ__buf_put(out, code, 6);
 }
 
-static void put_string(occ_buf *out, const char *text, size_t len)
+static int is_escaped(uint8_t octet)
+{
+  return (octet < 0x20) | (octet == '"') | (octet == '\\');
+}
+
+/* Without a branch in it, so that compilers make it look at many octets at once. */
+static int needs_escapes(const char *text, size_t len)
+{
+  unsigned found = 0;
+
+  for (size_t i = 0; i < len; i++) {
+    found |= (unsigned)is_escaped((uint8_t)text[i]);
+  }
+  return found != 0;
+}
+
+static void put_escaped(occ_buf *out, const char *text, size_t len)
 {
   size_t start = 0;
 
-  (void)occ__buf_byte(out, '"');
   for (size_t i = 0; i < len; i++) {
-    const uint8_t octet = (uint8_t)text[i];
-
-    if (octet < 0x20 || octet == '"' || octet == '\\') {
+    if (is_escaped((uint8_t)text[i])) {
       if (i != start) {
         (void)occ__buf_put(out, text + start, i - start);
       }
-      put_escape(out, octet);
+      put_escape(out, (uint8_t)text[i]);
       start = i + 1;
     }
   }
   (void)occ__buf_put(out, text + start, len - start);
+}
+
+static void put_string(occ_buf *out, const char *text, size_t len)
+{
+  (void)occ__buf_byte(out, '"');
+  if (needs_escapes(text, len)) {
+    put_escaped(out, text, len);
+  } else {
+    (void)occ__buf_put(out, text, len);
+  }
   (void)occ__buf_byte(out, '"');
 }
 
@@ -127,27 +153,52 @@ static int put_members(occ_buf *out, const member *list, size_t count, size_t de
   return rc;
 }
 
-static int put_object(occ_buf *out, const json_t *object, size_t depth)
+static int is_hidden(const json_t *const *layer, size_t layers, const char *name, size_t len)
 {
-  const size_t size = json_object_size(object);
-  member few[2 * FEW];
-  member *list = few;
+  for (size_t i = 0; i < layers; i++) {
+    if (json_object_getn(layer[i], name, len) != NULL) {
+      return 1;
+    }
+  }
+  return 0;
+}
+
+/* Those that no later layer has too. list: room for all. */
+static size_t collect(member *list, const json_t *const *layer, size_t layers)
+{
   const char *name;
   json_t *value;
   size_t len, count = 0;
+
+  for (size_t i = 0; i < layers; i++) {
+    /* The iterator only reads, but takes an object that may be changed. */
+    json_object_keylen_foreach((json_t *)(uintptr_t)layer[i], name, len, value)
+    {
+      if (!is_hidden(layer + i + 1, layers - i - 1, name, len)) {
+        list[count++] = (member){ name, len, value };
+      }
+    }
+  }
+  return count;
+}
+
+static int put_layers(occ_buf *out, const json_t *const *layer, size_t layers, size_t depth)
+{
+  member few[2 * FEW];
+  member *list = few;
+  size_t size = 0, count;
   int rc;
 
+  for (size_t i = 0; i < layers; i++) {
+    size += json_object_size(layer[i]);
+  }
   if (size > FEW) {
     list = occ__mem_alloc(out->mem, 2 * size * sizeof(*list));
     if (list == NULL) {
       return OCC_ERR_MEMORY;
     }
   }
-  /* The iterator only reads, but takes an object that may be changed. */
-  json_object_keylen_foreach((json_t *)(uintptr_t)object, name, len, value)
-  {
-    list[count++] = (member){ name, len, value };
-  }
+  count = collect(list, layer, layers);
   sort(list, list + count, count);
   rc = put_members(out, list, count, depth);
   if (list != few) {
@@ -171,9 +222,14 @@ static int put_array(occ_buf *out, const json_t *array, size_t depth)
   return rc;
 }
 
+static int is_exact(int64_t number)
+{
+  return number >= -MAX_EXACT && number <= MAX_EXACT;
+}
+
 static int put_integer(occ_buf *out, int64_t number)
 {
-  if (number < -MAX_EXACT || number > MAX_EXACT) {
+  if (!is_exact(number)) {
     return OCC_ERR_SYNTAX;
   }
   (void)occ__buf_number(out, number);
@@ -191,7 +247,7 @@ static int put_value(occ_buf *out, const json_t *value, size_t depth)
   }
   switch (json_typeof(value)) {
   case JSON_OBJECT:
-    return depth == 0 ? OCC_ERR_LIMIT : put_object(out, value, depth - 1);
+    return depth == 0 ? OCC_ERR_LIMIT : put_layers(out, &value, 1, depth - 1);
   case JSON_ARRAY:
     return depth == 0 ? OCC_ERR_LIMIT : put_array(out, value, depth - 1);
   case JSON_STRING:
@@ -216,6 +272,50 @@ int occ__jcs_write(occ_buf *out, const json_t *value)
   int rc = put_value(out, value, OCC__MAX_JSON_DEPTH);
 
   return rc == OCC_OK ? out->rc : rc;
+}
+
+int occ__jcs_write_layers(occ_buf *out, const json_t *const *layer, size_t layers)
+{
+  int rc = put_layers(out, layer, layers, OCC__MAX_JSON_DEPTH - 1);
+
+  return rc == OCC_OK ? out->rc : rc;
+}
+
+static int check_value(json_t *value, size_t depth);
+
+static int check_children(json_t *value, size_t depth)
+{
+  const char *name;
+  json_t *child;
+  size_t i;
+  int rc = OCC_OK;
+
+  json_object_foreach(value, name, child)
+  {
+    rc = rc == OCC_OK ? check_value(child, depth) : rc;
+  }
+  json_array_foreach(value, i, child)
+  {
+    rc = rc == OCC_OK ? check_value(child, depth) : rc;
+  }
+  return rc;
+}
+
+static int check_value(json_t *value, size_t depth)
+{
+  if (value == NULL || json_is_real(value) ||
+      (json_is_integer(value) && !is_exact(json_integer_value(value)))) {
+    return OCC_ERR_SYNTAX;
+  }
+  if (!json_is_object(value) && !json_is_array(value)) {
+    return OCC_OK;
+  }
+  return depth == 0 ? OCC_ERR_LIMIT : check_children(value, depth - 1);
+}
+
+int occ__jcs_check(const json_t *value)
+{
+  return check_value((json_t *)(uintptr_t)value, OCC__MAX_JSON_DEPTH); /* iterators only read */
 }
 
 int occ__jcs_digest(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,

@@ -12,6 +12,10 @@
 
 /* OCC_OK; OCC_ERR_SYNTAX: it has no canonical form here (a real, an integer beyond 2^53-1); OCC_ERR_MEMORY, OCC_ERR_LIMIT. */
 int occ__jcs_write(occ_buf *out, const json_t *value);
+/* Of one object whose members are those of several; where names meet, the later one's counts. A layer may be NULL. */
+int occ__jcs_write_layers(occ_buf *out, const json_t *const *layer, size_t layers);
+/* Would it be OCC_OK, given the memory? Writes nothing. */
+int occ__jcs_check(const json_t *value);
 /* SHA-256 over that form. */
 int occ__jcs_digest(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
                     const json_t *value);

@@ -17,6 +17,8 @@
 
 #define SHA512_LEN   64u
 #define SHA512_BLOCK 128u
+#define GATHERED                                                                                   \
+  512u /* octets that go to a digest together: many digests are of many short parts */
 
 static const struct {
   const char *name;
@@ -53,6 +55,8 @@ struct occ_workspace {
   occ_rsa_cache rsa;
   int digest_open; /* between begin and end */
   int digest_bad;
+  uint8_t gathered[GATHERED]; /* of the digest; what was used is wiped at its end */
+  size_t gathered_len, gathered_most;
 };
 
 /* A context that keeps its own reference to the fetched digest: EVP_DigestInit_ex2(ctx, NULL, NULL) starts it again. */
@@ -186,15 +190,38 @@ void occ__workspace_free(occ_workspace *ws)
 void occ__sha256_begin(occ_workspace *ws)
 {
   ws->digest_open = 1;
+  ws->gathered_len = 0;
   ws->digest_bad = EVP_DigestInit_ex2(ws->hash[OCC__SHA256], NULL, NULL) != 1;
+}
+
+/* A digest that could not begin has no state: OpenSSL would read it all the same. */
+static void update(occ_workspace *ws, const void *octets, size_t len)
+{
+  if (!ws->digest_open || ws->digest_bad ||
+      (len > 0 && EVP_DigestUpdate(ws->hash[OCC__SHA256], octets, len) != 1)) {
+    ws->digest_bad = 1;
+  }
+}
+
+static void pass_gathered(occ_workspace *ws)
+{
+  const size_t len = ws->gathered_len;
+
+  ws->gathered_most = len > ws->gathered_most ? len : ws->gathered_most;
+  ws->gathered_len = 0;
+  update(ws, ws->gathered, len);
 }
 
 void occ__sha256_add(occ_workspace *ws, const void *octets, size_t len)
 {
-  /* A digest that could not begin has no state: OpenSSL would read it all the same. */
-  if (!ws->digest_open || ws->digest_bad ||
-      (len > 0 && EVP_DigestUpdate(ws->hash[OCC__SHA256], octets, len) != 1)) {
-    ws->digest_bad = 1;
+  if (len > sizeof(ws->gathered) - ws->gathered_len) {
+    pass_gathered(ws);
+  }
+  if (len > sizeof(ws->gathered)) {
+    update(ws, octets, len);
+  } else if (len > 0) {
+    memcpy(ws->gathered + ws->gathered_len, octets, len);
+    ws->gathered_len += len;
   }
 }
 
@@ -227,8 +254,12 @@ void occ__sha256_add_text(occ_workspace *ws, const char *text)
 
 int occ__sha256_end(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN])
 {
-  int good = ws->digest_open && !ws->digest_bad;
+  int good;
 
+  pass_gathered(ws);
+  occ__wipe(ws->gathered, ws->gathered_most);
+  ws->gathered_most = 0;
+  good = ws->digest_open && !ws->digest_bad;
   ws->digest_open = 0;
   if (!good || EVP_DigestFinal_ex(ws->hash[OCC__SHA256], out, NULL) != 1) {
     memset(out, 0, OCC__SHA256_LEN);

@@ -107,9 +107,6 @@ typedef struct decoder {
   char *out;
 } decoder;
 
-/* Octets that mean something in a body; all others are copied as they are. */
-static const uint8_t is_special[256] = { ['&'] = 1, ['='] = 1, ['+'] = 1, ['%'] = 1 };
-
 /* d->in is at a '%'. 0: no two hexadecimal digits follow. */
 static int decode_escape(decoder *d)
 {
@@ -124,56 +121,75 @@ static int decode_escape(decoder *d)
   return 1;
 }
 
+/* The first of that octet before the end, else the end. */
+static const uint8_t *find(const uint8_t *at, const uint8_t *end, int octet)
+{
+  const uint8_t *found = at == end ? NULL : memchr(at, octet, (size_t)(end - at));
+
+  return found == NULL ? end : found;
+}
+
 /* In locals, because a char that is written may be any member of *d to the compiler. */
 static void copy_run(decoder *d)
 {
   const uint8_t *in = d->in, *end = d->end;
   char *out = d->out;
 
-  while (in != end && !is_special[*in]) {
+  while (in != end && *in != '+' && *in != '%') {
     *out++ = (char)*in++;
   }
   d->in = in;
   d->out = out;
 }
 
-/* Up to the separator `stop`, to '&' or to the end; writes a NUL. 0: a bad escape. */
-static int decode_until(decoder *d, uint8_t stop)
+/* What has no escape, as handles and tokens have none, at once. */
+static void copy_start(decoder *d)
 {
-  uint8_t c;
+  const uint8_t *plus = find(d->in, d->end, '+');
+  const uint8_t *stop = find(d->in, plus, '%');
+  const size_t len = (size_t)(stop - d->in);
 
-  for (copy_run(d); d->in != d->end; copy_run(d)) {
-    c = *d->in;
-    if (c == '&' || c == stop) {
-      break;
-    }
-    if (c == '%') {
-      if (!decode_escape(d)) {
-        return 0;
-      }
-    } else {
-      *d->out++ = c == '+' ? ' ' : (char)c;
-      d->in++;
+  if (len > 0) {
+    memcpy(d->out, d->in, len);
+    d->in = stop;
+    d->out += len;
+  }
+}
+
+/* What lies before end, and a NUL. 0: a bad escape. */
+static int decode_until(decoder *d, const uint8_t *end)
+{
+  decoder part = { d->in, end, d->out };
+
+  for (copy_start(&part); part.in != end; copy_run(&part)) {
+    if (*part.in == '+') {
+      *part.out++ = ' ';
+      part.in++;
+    } else if (!decode_escape(&part)) {
+      return 0;
     }
   }
-  *d->out++ = '\0';
+  *part.out++ = '\0';
+  d->in = end;
+  d->out = part.out;
   return 1;
 }
 
 /* One name=value. The name's NUL takes the place of '=', the value's that of '&'. */
 static int read_param(occ_form *form, occ_arena *arena, decoder *d)
 {
+  const uint8_t *end = find(d->in, d->end, '&'), *equals = find(d->in, end, '=');
   occ_param param = { .name = d->out };
 
-  if (!decode_until(d, '=')) {
+  if (!decode_until(d, equals)) {
     return OCC__REASON_FORM_MALFORMED;
   }
   param.name_len = (size_t)(d->out - param.name) - 1;
   param.value = d->out - 1; /* the empty text, where there is no '=' */
-  if (d->in != d->end && *d->in == '=') {
+  if (equals != end) {
     d->in++;
     param.value = d->out;
-    if (!decode_until(d, '&')) {
+    if (!decode_until(d, end)) {
       return OCC__REASON_FORM_MALFORMED;
     }
     param.value_len = (size_t)(d->out - param.value) - 1;

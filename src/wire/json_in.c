@@ -15,6 +15,8 @@
 /* A peer sends no JSON text longer than the claims of a JWT. */
 const occ_json_limits occ__json_peer = { OCC__MAX_JWT / 4 * 3, OCC__MAX_JSON_DEPTH,
                                          OCC__MAX_JSON_VALUES };
+const occ_json_limits occ__json_request = { OCC__MAX_JWT / 4 * 3, OCC__MAX_JSON_DEPTH,
+                                            OCC__MAX_REQUEST_VALUES };
 const occ_json_limits occ__json_proof = { OCC__MAX_PROOF, OCC__MAX_PROOF_DEPTH,
                                           OCC__MAX_PROOF_VALUES };
 const occ_json_limits occ__json_assertion = { OCC__MAX_JWT / 4 * 3, OCC__MAX_PROOF_DEPTH,

@@ -17,8 +17,9 @@ typedef struct occ_json_limits {
   size_t octets, depth, values;
 } occ_json_limits;
 
-extern const occ_json_limits occ__json_peer;  /* limits.h: what a peer sent; no longer than a JWT */
-extern const occ_json_limits occ__json_proof; /* header and claims of a DPoP proof, each */
+extern const occ_json_limits occ__json_peer; /* limits.h: what a peer sent; no longer than a JWT */
+extern const occ_json_limits occ__json_request;   /* details; header, claims of evidence */
+extern const occ_json_limits occ__json_proof;     /* header and claims of a DPoP proof, each */
 extern const occ_json_limits occ__json_assertion; /* the same of a client's assertion */
 extern const occ_json_limits
     occ__json_client; /* its metadata, its keys: it may have written them */

@@ -11,12 +11,13 @@
 #include "test_keys.h"
 
 #define HUGE_TEXT    (60u * 1024u)
-#define DETAILS_TEXT 8000u  /* authorization_details may have 8,192 octets */
-#define CLAIMS_TEXT  12000u /* no JSON text of a peer may have more than 12,288 */
-#define TOKEN_TEXT   11700u /* with header and signature still a JWT of 16,384 characters */
-#define PROOF_TEXT   2500u  /* ... a DPoP proof of 4,096 */
-#define MANY         250    /* a text may have 256 values, a quarter of them reals */
-#define MANY_PROOF   58     /* ... and in a proof 64 */
+#define DETAILS_TEXT 4050u /* authorization_details may have 4,096 octets */
+#define CLAIMS_TEXT                                                                                \
+  12000u /* no JSON text of a peer may have more than 12,288; beyond 2,048 it is not read */
+#define TOKEN_TEXT 11600u /* with header, signature and format still 16,384 characters */
+#define PROOF_TEXT 2500u  /* ... a DPoP proof of 4,096 */
+#define MANY       122    /* a text may have 128 values, a quarter of them reals */
+#define MANY_PROOF 58     /* ... and in a proof or claims 64 */
 
 static hostile_case *list; /* where add() puts them */
 static size_t count;
@@ -159,9 +160,10 @@ static char *hostile_of(size_t kind, size_t len, int many)
   return t.at;
 }
 
+/* A short one has room for fewer values. */
 static char *hostile(size_t kind, size_t len)
 {
-  return hostile_of(kind, len, MANY);
+  return hostile_of(kind, len, len / 16 < MANY ? (int)(len / 16) : MANY);
 }
 
 /* ---- Requests ---- */
@@ -259,12 +261,24 @@ static void add_tokens(occ_server *server, size_t kind)
   free(session);
 }
 
-/* All places at once, each as full as its limit allows, behind a good proof and a session that was made for just this:
- * refused for the evidence, and with another scope, where the session is stale and all of it is digested twice. */
-static void add_everything(occ_server *server, size_t kind)
+/* All places at once, behind a good proof and a session that was made for just this: refused for the evidence, and with
+ * another scope, where the session is stale and all of it is digested twice. What is read as JSON may have 16 KiB
+ * together, so there are several ways to fill them. */
+static const struct {
+  const char *first, *follow_up, *stale;
+  size_t details, claims, token;
+} mix[] = {
+  { "all-first", "all-follow-up", "all-stale", DETAILS_TEXT, CLAIMS_TEXT, 5800 },
+  { "claims-first", "claims-follow-up", "claims-stale", DETAILS_TEXT, 2000, 4300 },
+  { "token-first", "token-follow-up", "token-stale", 240, CLAIMS_TEXT, 8700 },
+};
+#define MIXES (sizeof(mix) / sizeof(mix[0]))
+
+static void add_everything(occ_server *server, size_t kind, size_t i)
 {
-  char *details = hostile(kind, DETAILS_TEXT), *claims = hostile(kind, CLAIMS_TEXT),
-       *inner = hostile(kind, TOKEN_TEXT - 400), *junk = hostile(kind, 32u * 1024u),
+  char *details = hostile(kind, mix[i].details),
+       *claims = hostile_of(kind, mix[i].claims, MANY_PROOF),
+       *inner = hostile_of(kind, mix[i].token, MANY), *junk = hostile(kind, 32u * 1024u),
        *proven = hostile_of(kind, PROOF_TEXT, MANY_PROOF);
   char *more = traffic_text("&authorization_details=[{\"type\":\"t\",\"x\":%s}]&claims=%s&x=%s",
                             details, claims, junk);
@@ -278,9 +292,9 @@ static void add_everything(occ_server *server, size_t kind)
   char *token = unsigned_token(jwt_header, inner);
   char *changed = traffic_text("%s&resource=https://rs.example/", more);
 
-  add("all-first", kinds[kind], first, traffic_text("%s", proof));
-  add("all-follow-up", kinds[kind], follow_up(session, more, token), traffic_text("%s", proof));
-  add("all-stale", kinds[kind], follow_up(session, changed, token), proof);
+  add(mix[i].first, kinds[kind], first, traffic_text("%s", proof));
+  add(mix[i].follow_up, kinds[kind], follow_up(session, more, token), traffic_text("%s", proof));
+  add(mix[i].stale, kinds[kind], follow_up(session, changed, token), proof);
   free(details);
   free(claims);
   free(inner);
@@ -357,7 +371,7 @@ static void add_clients(size_t kind)
 {
   static const char header[] = "{\"alg\":\"PS256\",\"kid\":\"k0\"}";
   char *json = hostile_of(kind, TOKEN_TEXT - 700, MANY_PROOF), *key = rsa_key(0);
-  char *extra = hostile_of(kind, 28u * 1024u, MANY - 20);
+  char *extra = hostile_of(kind, 28u * 1024u, 230);
 
   add_client("assertion-header", kinds[kind], rsa_token(json, ASSERTED),
              traffic_text(BY_KEY "%s]}}", key));
@@ -413,7 +427,9 @@ size_t hostile_make(hostile_case *out, occ_server *server)
     add_param("claims-60k", "claims", kind, HUGE_TEXT);
     add_param("claims", "claims", kind, CLAIMS_TEXT);
     add_tokens(server, kind);
-    add_everything(server, kind);
+    for (size_t i = 0; i < MIXES; i++) {
+      add_everything(server, kind, i);
+    }
     add_clients(kind);
   }
   add_key_sets();

@@ -55,6 +55,22 @@ static occ_digest_query usual(void)
                              .session_param = "challenge_session" };
 }
 
+/* With nothing kept from before; what is kept lies in an arena of this memory for as long as it runs. */
+static int run(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
+               occ_digest_query query)
+{
+  occ_canonical canonical = { .arena = NULL };
+  occ_arena arena;
+  int rc;
+
+  occ__arena_init(&arena, mem, ARENA);
+  canonical.arena = &arena;
+  query.canonical = &canonical;
+  rc = occ__digest_request(out, ws, &query);
+  occ__arena_clear(&arena);
+  return rc;
+}
+
 /* The digest of a body under a query whose form is filled in here. */
 static void digest_span(fixture *fx, uint8_t out[OCC__SHA256_LEN], occ_digest_query query,
                         occ_span body)
@@ -65,7 +81,7 @@ static void digest_span(fixture *fx, uint8_t out[OCC__SHA256_LEN], occ_digest_qu
   occ__arena_init(&arena, &fx->fm.mem, ARENA);
   assert_int_equal(occ__form_parse(&form, &arena, body), OCC_OK);
   query.form = &form;
-  assert_int_equal(occ__digest_request(out, fx->ws, &fx->fm.mem, &query), OCC_OK);
+  assert_int_equal(run(out, fx->ws, &fx->fm.mem, query), OCC_OK);
   occ__arena_clear(&arena);
 }
 
@@ -489,7 +505,7 @@ static void test_request__leaves_empty_values_out(void **state)
   open_fixture(&fx);
   digest(&fx, want, query, "scope=a");
   query.form = &form;
-  assert_int_equal(occ__digest_request(got, fx.ws, &fx.fm.mem, &query), OCC_OK);
+  assert_int_equal(run(got, fx.ws, &fx.fm.mem, query), OCC_OK);
   assert_memory_equal(got, want, sizeof(got));
   close_fixture(&fx);
 }
@@ -529,6 +545,65 @@ static void *json_alloc(size_t size)
 static const char json_body[] =
     "scope=a&authorization_details=[{\"b\":2,\"a\":[1]}]&claims={\"a\":1}";
 
+static void test_request__claims_have_few_values(void **state)
+{
+  char a[1024], b[1024];
+  fixture fx;
+  (void)state;
+
+  open_fixture(&fx);
+  for (size_t values = OCC__MAX_CLAIMS_VALUES - 1; values <= OCC__MAX_CLAIMS_VALUES + 1; values++) {
+    char zeros[256] = "0";
+
+    for (size_t i = 4; i < values; i++) { /* object, number and array are three more */
+      strcat(zeros, ",0");
+    }
+    (void)snprintf(a, sizeof(a), "claims={\"a\":1,\"b\":[%s]}", zeros);
+    (void)snprintf(b, sizeof(b), "claims={\"b\":[%s],\"a\":1}", zeros);
+    assert_int_equal(is_same(&fx, usual(), a, b), values <= OCC__MAX_CLAIMS_VALUES);
+  }
+  close_fixture(&fx);
+}
+
+/* What is kept is what would be made again: the text that was parsed may be gone by then. */
+static void test_request__keeps_what_it_made_of_json(void **state)
+{
+  static const char *const body[] = {
+    "scope=a&authorization_details=[{\"b\":2,\"a\":[1]}]&claims={\"a\":1}",
+    "scope=a&authorization_details=[{\"b\":2.5}]&claims={\"a\":",
+  };
+  uint8_t first[OCC__SHA256_LEN], again[OCC__SHA256_LEN], other[OCC__SHA256_LEN];
+  fixture fx;
+  (void)state;
+
+  open_fixture(&fx);
+  for (size_t i = 0; i < COUNT(body); i++) {
+    occ_canonical canonical = { .arena = NULL };
+    occ_digest_query query = usual();
+    occ_form form = { .count = 0 };
+    occ_arena arena;
+    size_t count;
+
+    occ__arena_init(&arena, &fx.fm.mem, ARENA);
+    assert_int_equal(occ__form_parse(&form, &arena, occ__span_text(body[i])), OCC_OK);
+    canonical.arena = &arena;
+    query.form = &form;
+    query.canonical = &canonical;
+    assert_int_equal(occ__digest_request(first, fx.ws, &query), OCC_OK);
+    count = fx.fm.count;
+    assert_int_equal(occ__digest_request(again, fx.ws, &query), OCC_OK);
+    assert_memory_equal(again, first, sizeof(first));
+    assert_int_equal(fx.fm.count, count);
+    query.ignore = (const char *const[]){ "scope", NULL };
+    assert_int_equal(occ__digest_request(again, fx.ws, &query), OCC_OK);
+    digest(&fx, other, query, body[i]);
+    assert_memory_equal(again, other, sizeof(other));
+    assert_memory_not_equal(again, first, sizeof(first));
+    occ__arena_clear(&arena);
+  }
+  close_fixture(&fx);
+}
+
 static void test_request__survives_every_failed_allocation(void **state)
 {
   static const uint8_t zero[OCC__SHA256_LEN];
@@ -543,7 +618,7 @@ static void test_request__survives_every_failed_allocation(void **state)
   occ__arena_init(&arena, &fx.fm.mem, ARENA);
   assert_int_equal(occ__form_parse(&form, &arena, occ__span_text(json_body)), OCC_OK);
   query.form = &form;
-  assert_int_equal(occ__digest_request(want, fx.ws, &fx.fm.mem, &query), OCC_OK);
+  assert_int_equal(run(want, fx.ws, &fx.fm.mem, query), OCC_OK);
   for (int keep = 0; keep <= 1; keep++) {
     bool reached = false;
 
@@ -552,7 +627,7 @@ static void test_request__survives_every_failed_allocation(void **state)
       int rc;
 
       fail_mem_init(&fm, n, keep != 0);
-      rc = occ__digest_request(got, fx.ws, &fm.mem, &query);
+      rc = run(got, fx.ws, &fm.mem, query);
       assert_int_equal(rc, fm.failed ? OCC_ERR_MEMORY : OCC_OK);
       assert_memory_equal(got, fm.failed ? zero : want, sizeof(got));
       reached = !fm.failed;
@@ -581,7 +656,7 @@ static void test_request__survives_every_failed_allocation_of_jansson(void **sta
   occ__arena_init(&arena, &fx.fm.mem, ARENA);
   assert_int_equal(occ__form_parse(&form, &arena, occ__span_text(json_body)), OCC_OK);
   query.form = &form;
-  assert_int_equal(occ__digest_request(want, fx.ws, &fx.fm.mem, &query), OCC_OK);
+  assert_int_equal(run(want, fx.ws, &fx.fm.mem, query), OCC_OK);
   live = fx.fm.live;
   json_get_alloc_funcs(&before_malloc, &before_free);
   json_set_alloc_funcs(json_alloc, free);
@@ -589,7 +664,7 @@ static void test_request__survives_every_failed_allocation_of_jansson(void **sta
     int rc;
 
     json_left = n;
-    rc = occ__digest_request(got, fx.ws, &fx.fm.mem, &query);
+    rc = run(got, fx.ws, &fx.fm.mem, query);
     assert_int_equal(fx.fm.live, live);
     if (rc == OCC_OK) {
       break;
@@ -846,6 +921,8 @@ int main(void)
     cmocka_unit_test(test_request__binding_is_no_parameter),
     cmocka_unit_test(test_request__leaves_empty_values_out),
     cmocka_unit_test(test_request__takes_as_many_parameters_as_a_form_has),
+    cmocka_unit_test(test_request__claims_have_few_values),
+    cmocka_unit_test(test_request__keeps_what_it_made_of_json),
     cmocka_unit_test(test_request__survives_every_failed_allocation),
     cmocka_unit_test(test_request__survives_every_failed_allocation_of_jansson),
     cmocka_unit_test(test_bound__gives_what_the_description_says),

@@ -199,14 +199,15 @@ static void test_txn_answer__without_memory(void **state)
   x_host *x = *state;
   occ_txn *txn = x_at(x, X_BODY, OCC_ASK_DECIDE);
   const occ_ticket own = ticket_of(txn);
-  char *large = many('x', 100000), text[OCC__MAX_ID + 1];
+  char *large = many('x', 100000), text[OCC__MAX_ID + 1], long_params[OCC__MAX_PARAMS_JSON + 1];
 
+  (void)snprintf(long_params, sizeof(long_params), "{\"a\":\"%0*d\"}", (int)sizeof(long_params) - 9,
+                 0);
   memset(text, 'e', sizeof(text) - 1);
   text[sizeof(text) - 1] = '\0';
   x->fm.until = x->fm.count;
   x->fm.keep = true;
   assert_int_equal(occ_txn_answer(txn, own, OCC_YES, large, 100000), OCC_ERR_MEMORY);
-  assert_int_equal(occ_txn_answer_challenge(txn, own, "r", "{\"a\":1}"), OCC_ERR_MEMORY);
   for (int i = 0; i < 60; i++) { /* until the block is full */
     if (occ_txn_set(txn, "reference", text) != OCC_OK) {
       break;
@@ -214,6 +215,8 @@ static void test_txn_answer__without_memory(void **state)
   }
   assert_int_equal(occ_txn_set(txn, "reference", text), OCC_ERR_MEMORY);
   assert_int_equal(occ_txn_answer_refuse(txn, own, text, text), OCC_ERR_MEMORY);
+  assert_int_equal(strlen(long_params), sizeof(text) - 1);
+  assert_int_equal(occ_txn_answer_challenge(txn, own, "r", long_params), OCC_ERR_MEMORY);
   assert_int_equal(ticket_of(txn), own);
   x->fm.until = SIZE_MAX;
   x->fm.keep = false;

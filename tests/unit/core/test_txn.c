@@ -1072,6 +1072,73 @@ static void test_txn__survives_every_failed_allocation(void **state)
   }
 }
 
+/* ---- What is read as JSON in one request ---- */
+
+#define JSON_CONFIG                                                                                \
+  "{" X_BASE "\"jwt_assertion\":{\"self_issued\":true},"                                           \
+  "\"requirements\":{\"r\":{\"type\":\"jwt_assertion\"}}}"
+
+/* Nothing of it is good, so that the limit alone is to be seen: a length is a length. */
+static char *json_body(const char *param, size_t len, size_t token)
+{
+  static char body[3 * OCC__MAX_REQUEST_JSON];
+  const int n =
+      snprintf(body, sizeof(body), X_BODY "&authorization_details=%0*d&claim_token=%0*d%s%s%s%0*d",
+               (int)OCC__MAX_DETAILS, 0, (int)token, 0, param[0] == '\0' ? "" : "&", param,
+               param[0] == '\0' ? "" : "=", (int)len, 0);
+
+  assert_true(n > 0 && (size_t)n < sizeof(body));
+  return body;
+}
+
+static void test_txn__json_of_a_request_has_a_limit(void **state)
+{
+  static const struct {
+    const char *why, *param;
+    size_t len;
+    int counts, by_host; /* by_host: the host has said who the client is */
+  } row[] = {
+    { "nothing else", "claim_token_format", 100, 1, 1 },
+    { "claims", "claims", OCC__MAX_CLAIMS, 1, 1 },
+    { "claims that are not read", "claims", OCC__MAX_CLAIMS + 1, 0, 1 },
+    { "an assertion", "client_assertion", 1000, 1, 0 },
+    { "an assertion that the host has verified", "client_assertion", 1000, 0, 1 },
+    { "what nobody reads", "x", 3000, 0, 1 },
+    { "what the host reads", "vp_token", 3000, 0, 1 },
+    { "a proof", "DPoP", 1000, 1, 1 },
+  };
+  x_host x;
+  (void)state;
+
+  x_open(&x, JSON_CONFIG, NULL, NULL);
+  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    for (int more = -1; more <= 1; more++) {
+      const size_t rest =
+          OCC__MAX_REQUEST_JSON - OCC__MAX_DETAILS - (row[i].counts ? row[i].len : 0);
+      const int is_proof = strcmp(row[i].param, "DPoP") == 0;
+      const char *reason;
+      occ_txn *txn;
+
+      x.client = row[i].by_host ? X_CLIENT : NULL;
+      x.dpop = is_proof ? many('p', row[i].len) : NULL;
+      txn = x_txn(&x, is_proof ? json_body("x", 1, rest + (size_t)more)
+                               : json_body(row[i].param, row[i].len, rest + (size_t)more));
+      assert_int_equal(x_run(&x, txn), OCC_OK);
+      reason = occ_txn_reason(txn);
+      if ((reason != NULL && strcmp(reason, "json_too_large") == 0) != (more > 0)) {
+        fail_msg("%s, %d more: %s", row[i].why, more, reason == NULL ? "none" : reason);
+      }
+      if (more > 0) {
+        assert_int_equal(occ_txn_http_status(txn), 400);
+        assert_non_null(strstr(occ_txn_body(txn, NULL), "\"invalid_request\""));
+      }
+      occ_txn_free(txn);
+      x.dpop = NULL;
+    }
+  }
+  x_close(&x);
+}
+
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_HOST(name) cmocka_unit_test_setup_teardown(name, set_up_host, tear_down)
 
@@ -1112,6 +1179,7 @@ int main(void)
     TEST(test_txn_run__pending_is_harmless),
     TEST(test_txn_settle__needs_a_grant),
     TEST(test_txn_settle__once),
+    cmocka_unit_test(test_txn__json_of_a_request_has_a_limit),
     cmocka_unit_test(test_txn__survives_every_failed_allocation),
   };
 

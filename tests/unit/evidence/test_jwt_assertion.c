@@ -641,12 +641,41 @@ static void test_token__length(void **state)
       expect(x, txn, NULL);
     } else {
       assert_int_equal(x_run(x, txn), OCC_OK);
-      assert_string_equal(occ_txn_reason(txn), "evidence_malformed");
+      assert_string_equal(occ_txn_reason(txn), "json_too_large");
     }
     assert_true((strlen(token) <= OCC__MAX_JWT) == (fill == 11800));
     occ_txn_free(txn);
     free(token);
     free(patch);
+  }
+}
+
+/* Each of header and claims has its limit; a token over it is malformed. */
+static void test_token__values(void **state)
+{
+  x_host *x = *state;
+  const int own =
+      8; /* the object and seven members; the array and its first element are two more */
+
+  for (int more = -1; more <= 1; more++) {
+    char patch[OCC__MAX_REQUEST_VALUES * 2 + 64] = "{\"many\":[0", *token;
+    occ_txn *txn;
+
+    x_challenge(x);
+    for (int i = own + 2; i < (int)OCC__MAX_REQUEST_VALUES + more; i++) {
+      strcat(patch, ",0");
+    }
+    strcat(patch, "]}");
+    token = token_of(x, NULL, NULL, patch);
+    txn = with_token(x, token);
+    if (more <= 0) {
+      expect(x, txn, NULL);
+    } else {
+      assert_int_equal(x_run(x, txn), OCC_OK);
+      assert_string_equal(occ_txn_reason(txn), "evidence_malformed");
+    }
+    occ_txn_free(txn);
+    free(token);
   }
 }
 
@@ -1149,6 +1178,7 @@ int main(void)
     TEST(test_signature__spoilt),
     TEST(test_token__malformed),
     TEST(test_token__length),
+    TEST(test_token__values),
     TEST(test_accept__claims_are_the_facts),
     TEST(test_keys__are_asked_for),
     TEST(test_keys__are_not_asked_for_in_vain),
