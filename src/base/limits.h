@@ -98,6 +98,11 @@
 #define OCC__STORE_CLIENT_LEAST                                                                    \
   16u /* ... and never fewer than that: parallel requests of an honest one */
 
+/* Clients known by a URL: the defaults, and how far an option may go. */
+#define OCC__CIMD_URL     512u  /* octets of a client id: a key, a log line; honest ones have 60 */
+#define OCC__CIMD_URL_MAX 2048u /* as any client id */
+#define OCC__CIMD_PORTS   8u    /* listed in the configuration */
+
 /* The client's side: a server chooses these. */
 #define OCC__AGENT_MAX_SESSION   4096u        /* other servers' handles may be four times ours */
 #define OCC__AGENT_MAX_ERROR     256u         /* an OAuth error code */
