@@ -102,6 +102,7 @@
 #define OCC__CIMD_URL     512u  /* octets of a client id: a key, a log line; honest ones have 60 */
 #define OCC__CIMD_URL_MAX 2048u /* as any client id */
 #define OCC__CIMD_PORTS   8u    /* listed in the configuration */
+#define OCC__CIMD_BLOCKS  16u   /* address blocks in each list of the configuration */
 
 /* The client's side: a server chooses these. */
 #define OCC__AGENT_MAX_SESSION   4096u        /* other servers' handles may be four times ours */
