@@ -99,10 +99,17 @@
   16u /* ... and never fewer than that: parallel requests of an honest one */
 
 /* Clients known by a URL: the defaults, and how far an option may go. */
-#define OCC__CIMD_URL     512u  /* octets of a client id: a key, a log line; honest ones have 60 */
-#define OCC__CIMD_URL_MAX 2048u /* as any client id */
-#define OCC__CIMD_PORTS   8u    /* listed in the configuration */
-#define OCC__CIMD_BLOCKS  16u   /* address blocks in each list of the configuration */
+#define OCC__CIMD_URL          512u /* octets of a client id: a key, a log line; honest ones have 60 */
+#define OCC__CIMD_URL_MAX      2048u /* as any client id */
+#define OCC__CIMD_PORTS        8u    /* listed in the configuration */
+#define OCC__CIMD_BLOCKS       16u   /* address blocks in each list of the configuration */
+#define OCC__CIMD_DOCUMENT     5120u /* octets; the draft's own recommendation */
+#define OCC__CIMD_DOCUMENT_MIN 1024u
+#define OCC__CIMD_DOCUMENT_MAX 65536u /* it is read and kept whole */
+#define OCC__CIMD_JWKS         16384u /* octets of a key set behind jwks_uri */
+#define OCC__CIMD_JWKS_MAX     65536u
+#define OCC__CIMD_KEYS         16u /* of one client: each is read, and its digest made, at every fetch */
+#define OCC__CIMD_TEXT         1024u /* octets of a member that is only shown or handed on */
 
 /* The client's side: a server chooses these. */
 #define OCC__AGENT_MAX_SESSION   4096u        /* other servers' handles may be four times ours */
