@@ -91,6 +91,7 @@ typedef enum occ_oauth_error {
   X(JWT_AUDIENCE, "jwt_audience", OCC__NO_ERROR)                                                   \
   X(JWT_ISSUER, "jwt_issuer", OCC__NO_ERROR)                                                       \
   X(JWT_SUBJECT, "jwt_subject", OCC__NO_ERROR)                                                     \
+  X(GRANT_TYPE_UNREGISTERED, "grant_type_unregistered", OCC__UNAUTHORIZED_CLIENT)                  \
   X(GRANT_REFUSED, "grant_refused", OCC__INVALID_GRANT)                                            \
   X(GRANT_EXPIRED, "grant_expired", OCC__INVALID_GRANT)                                            \
   X(HOST_REFUSED, "host_refused", OCC__UNAUTHORIZED_CLIENT)                                        \

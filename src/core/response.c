@@ -189,7 +189,7 @@ occ_step occ__response_fail(occ_txn *txn)
   occ__buf_reset(&txn->response.body);
   occ__body_write(&txn->response.body, names, occ__error_name(names, txn->error),
                   occ__error_text(txn->error), txn->reference, NULL);
-  occ__txn_emit(txn, OCC__EVENT_FAILED, txn->reason, NULL, NULL);
+  occ__txn_emit(txn, OCC__EVENT_FAILED, txn->reason, NULL, txn->reason_detail);
   return OCC__GO;
 }
 

@@ -890,6 +890,11 @@ static void test_server_metadata__lists_what_is_used(void **state)
       "\"requirements\":{\"a\":{\"type\":\"jwt_assertion\"},\"b\":{\"type\":\"k\"},"
       "\"c\":{\"type\":\"jwt_assertion\"}}}",
       "{\"authorization_requirement_types_supported\":[\"k\",\"j/w\"]}" },
+    { "clients known by a URL",
+      "{" STORE ",\"dpop\":\"host\",\"client_id_metadata_document_supported\":true}",
+      "{\"client_id_metadata_document_supported\":true}" },
+    { "no such clients",
+      "{" STORE ",\"dpop\":\"host\",\"client_id_metadata_document_supported\":false}", "{}" },
     { "both", "{" LEAST ",\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}",
       "{\"authorization_requirement_types_supported\":[\"dpop_proof\"],"
       "\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },
