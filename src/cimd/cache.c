@@ -282,6 +282,7 @@ occ_cache_step occ__cache_ask(occ_cache *cache, const occ_cache_ask *ask, occ_ca
   if (slot != NULL && slot->flight != 0 &&
       occ__flights_of(&cache->flights, slot)->who == ask->who) {
     step = OCC__CACHE_MINE;
+    occ__flights_of(&cache->flights, slot)->ticket = ask->ticket; /* its question came again */
   } else if (slot == NULL || !is_fresh(cache, slot, ask->now)) {
     name_host(cache, ask, &n);
     step = go_and_see(cache, slot, &n, ask, found);
