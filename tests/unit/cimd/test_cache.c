@@ -442,6 +442,12 @@ static void test_ask__fetches_a_minute(void **state)
   }
   assert_int_equal(b.found.reason, BUSY);
   assert_int_equal(ask(&b, "https://a.org/lower"), OCC__CACHE_REFUSED); /* the same host */
+  b.now = T0 - 59999; /* a clock that goes back frees it once, and does not lock it */
+  assert_int_equal(ask(&b, "https://a.org/lower"), OCC__CACHE_REFUSED);
+  b.now = T0 - 60000;
+  assert_int_equal(ask(&b, "https://a.org/lower"), OCC__CACHE_FETCH);
+  (void)fail_with(&b, "https://a.org/lower", STATUS);
+  b.now = T0;
   fetch(&b, "https://b.org/c");
   b.now = T0 + 59999;
   assert_int_equal(ask(&b, "https://a.org/lower"), OCC__CACHE_REFUSED);
@@ -613,6 +619,27 @@ static void test_ask__the_idle_make_room(void **state)
   end(&b);
 }
 
+/* All of a host's entries are used again and again; there is room for its newcomers, four at once. */
+static void test_ask__a_host_keeps_a_quarter_free(void **state)
+{
+  char id[64];
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  for (unsigned i = 0; i < OCC__CIMD_PER_HOST; i++) {
+    (void)snprintf(id, sizeof(id), "https://a.org/%u", i);
+    become_known(&b, id);
+  }
+  for (unsigned i = 0; i < OCC__CIMD_FLIGHTS_PER_HOST; i++) {
+    (void)snprintf(id, sizeof(id), "https://a.org/new/%u", i);
+    assert_int_equal(ask_by(&b, id, i), OCC__CACHE_FETCH);
+  }
+  assert_int_equal(ask(&b, "https://a.org/0"), OCC__CACHE_HIT);
+  assert_int_equal(ask(&b, "https://a.org/11"), OCC__CACHE_HIT);
+  end(&b);
+}
+
 /* E13: 5000 ids, as many entries as there may be, and no more octets. */
 static void test_store__is_bounded(void **state)
 {
@@ -765,6 +792,29 @@ static void test_cancel__a_look_for_an_unknown_key(void **state)
   end(&b);
 }
 
+/* Nobody may look any more: all who waited have what there is. */
+static void test_cancel__a_look_that_no_budget_is_left_for(void **state)
+{
+  occ_cache_rules rules = usual;
+  bed b;
+  (void)state;
+
+  rules.kid_minute = 1;
+  begin(&b, &rules);
+  assert_int_equal(ask_key(&b, "1", 0), OCC__CACHE_FETCH);
+  store_key(&b, "1");
+  assert_int_equal(ask_key(&b, "x", 0), OCC__CACHE_FETCH);
+  assert_int_equal(ask_key(&b, "x", 1), OCC__CACHE_WAIT);
+  assert_int_equal(ask_key(&b, "x", 2), OCC__CACHE_WAIT);
+  occ__cache_cancel(b.cache, 1);
+  assert_int_equal(wakes(), 2);
+  assert_int_equal(ask_key(&b, "x", 1), OCC__CACHE_HIT);
+  assert_int_equal(woken[2], 1);
+  assert_int_equal(ask_key(&b, "x", 2), OCC__CACHE_HIT);
+  (void)wakes();
+  end(&b);
+}
+
 /* F05, for all sets together. */
 static void test_ask__unknown_keys_have_a_budget(void **state)
 {
@@ -911,6 +961,8 @@ int main(void)
     cmocka_unit_test(test_ask__ten_thousand_strangers_push_out_nobody),
     cmocka_unit_test(test_ask__neighbours_push_out_nobody),
     cmocka_unit_test(test_ask__the_idle_make_room),
+    cmocka_unit_test(test_ask__a_host_keeps_a_quarter_free),
+    cmocka_unit_test(test_cancel__a_look_that_no_budget_is_left_for),
     cmocka_unit_test(test_store__is_bounded),
     cmocka_unit_test(test_ask__unknown_keys),
     cmocka_unit_test(test_fail__keys_are_never_stale),
