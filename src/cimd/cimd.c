@@ -326,20 +326,23 @@ static int answer_client(occ_txn *txn, const occ_question *q, void *user_data)
 
 /* ---- KEYS ---- */
 
-/* The document names the set. ask: of the document, and of the set afterwards. */
+/* The document has the set, or names it. ask: of the document, and of the set afterwards. */
 static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_cache_ask *ask,
-                      const char *jwks_uri)
+                      const occ_document *document)
 {
   const occ_keyset *set;
   occ_cache_found found;
   occ_client_url url;
   int rc, step;
 
-  if (jwks_uri == NULL) {
+  if (document->jwks != NULL) {
+    return occ_txn_answer(txn, q->ticket, OCC_YES, document->jwks, strlen(document->jwks));
+  }
+  if (document->jwks_uri == NULL) {
     return refuse(txn, q, OCC__REASON_CIMD_KEYS);
   }
   ask->kind = OCC__CACHE_KEYSET;
-  ask->url = occ__span_text(jwks_uri);
+  ask->url = occ__span_text(document->jwks_uri);
   rc = occ__client_url_read(&url, ask->url, &cimd->options.document.jwks_uri);
   if (rc != OCC_OK) {
     return refuse(txn, q, OCC__REASON_CIMD_JWKS_URI);
@@ -355,8 +358,8 @@ static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_c
   return rc;
 }
 
-/* Only the keys by which the client itself authenticates. Whom to believe in evidence is for the host to say: a client that
- * could answer for itself would vouch for itself. */
+/* Only of the client itself: by which it authenticates, and for evidence of which its type has found that the client may
+ * be its own issuer. Whom else to believe in evidence is for the host to say. */
 static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
 {
   occ_cimd *cimd = user_data;
@@ -364,15 +367,16 @@ static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
   occ_cache_found found;
   int rc, step;
 
-  if (q->type != NULL || !occ__client_url_is_ours(ask.client_id) ||
-      judge_id(cimd, &ask) != OCC_OK || !occ__cache_peek(cimd->cache, &ask, &found)) {
+  if (q->issuer == NULL || q->client_id == NULL || strcmp(q->issuer, q->client_id) != 0 ||
+      !occ__client_url_is_ours(ask.client_id) || judge_id(cimd, &ask) != OCC_OK ||
+      !occ__cache_peek(cimd->cache, &ask, &found)) {
     return OCC_PASS;
   }
   step = look_up(cimd, q, &ask, &found);
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, &ask, step, found.reason);
   }
-  rc = answer_set(cimd, txn, q, &ask, ((const occ_document *)(const void *)found.value)->jwks_uri);
+  rc = answer_set(cimd, txn, q, &ask, (const occ_document *)(const void *)found.value);
   occ__value_drop(found.value);
   return rc;
 }

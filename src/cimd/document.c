@@ -388,27 +388,42 @@ static int read_capability(json_t *out, const json_t *document, int *capable, in
   return !*capable || json_object_set_new(out, name, json_true()) == 0 ? OCC_OK : OCC_ERR_MEMORY;
 }
 
-/* One block: the document and its three texts. */
-static int make(occ_document **made, const occ_mem *mem, const occ_document *from,
-                const occ_buf *metadata)
+/* Text and NUL behind what is there; returns where it begins, NULL for none. */
+static const char *append(char **room, const char *from)
 {
-  const size_t method = strlen(from->method) + 1;
-  const size_t uri = from->jwks_uri == NULL ? 0 : strlen(from->jwks_uri) + 1;
+  const size_t size = from == NULL ? 0 : strlen(from) + 1;
+  char *at = *room;
+
+  if (from == NULL) {
+    return NULL;
+  }
+  memcpy(at, from, size);
+  *room += size;
+  return at;
+}
+
+static size_t size_of(const char *text)
+{
+  return text == NULL ? 0 : strlen(text) + 1;
+}
+
+/* One block: the document and its texts. */
+static int make(occ_document **made, const occ_mem *mem, const occ_document *from)
+{
   occ_document *document =
-      occ__value_new(mem, sizeof(*document) + metadata->len + 1 + method + uri);
+      occ__value_new(mem, sizeof(*document) + size_of(from->metadata) + size_of(from->method) +
+                              size_of(from->jwks_uri) + size_of(from->jwks));
   char *room;
 
   if (document == NULL) {
     return OCC_ERR_MEMORY;
   }
   room = (char *)(document + 1);
-  document->metadata = memcpy(room, occ__buf_string(metadata), metadata->len + 1);
-  document->metadata_len = metadata->len;
-  room += metadata->len + 1;
-  document->method = memcpy(room, from->method, method);
-  if (uri > 0) {
-    document->jwks_uri = memcpy(room + method, from->jwks_uri, uri);
-  }
+  document->metadata = append(&room, from->metadata);
+  document->metadata_len = strlen(from->metadata);
+  document->method = append(&room, from->method);
+  document->jwks_uri = append(&room, from->jwks_uri);
+  document->jwks = append(&room, from->jwks);
   document->capable = from->capable;
   document->capability_odd = from->capability_odd;
   document->value.snapshot = from->value.snapshot;
@@ -416,19 +431,28 @@ static int make(occ_document **made, const occ_mem *mem, const occ_document *fro
   return OCC_OK;
 }
 
-static int write_document(occ_document **made, const occ_mem *mem, const occ_document *from,
+static int write_document(occ_document **made, const occ_mem *mem, occ_document *from,
                           const json_t *out, const occ_document_rules *rules)
 {
-  occ_buf metadata;
+  const json_t *set = json_object_get(out, "jwks");
+  occ_buf metadata, jwks;
   int rc;
 
   occ__buf_init(&metadata, mem, 8 * rules->octets);
+  occ__buf_init(&jwks, mem, 8 * rules->octets);
   occ__json_value(&metadata, out);
-  rc = metadata.rc == OCC_ERR_LIMIT ? OCC__REASON_CIMD_LARGE : metadata.rc;
+  if (set != NULL) {
+    occ__json_value(&jwks, set);
+    from->jwks = occ__buf_string(&jwks);
+  }
+  from->metadata = occ__buf_string(&metadata);
+  rc = metadata.rc == OCC_OK ? jwks.rc : metadata.rc;
+  rc = rc == OCC_ERR_LIMIT ? OCC__REASON_CIMD_LARGE : rc;
   if (rc == OCC_OK) {
-    rc = make(made, mem, from, &metadata);
+    rc = make(made, mem, from);
   }
   occ__buf_clear(&metadata);
+  occ__buf_clear(&jwks);
   return rc;
 }
 

@@ -21,6 +21,7 @@ typedef struct occ_document {
   size_t metadata_len;
   const char *method;   /* the same; "none" for a public client */
   const char *jwks_uri; /* NULL: none */
+  const char *jwks;     /* the set in the document, JSON; NULL: none */
   int capable;          /* the capability flag is the JSON boolean true */
   int capability_odd;   /* it is there, and no boolean: counts as false, and an event tells */
 } occ_document;

@@ -29,6 +29,10 @@
 #define JWKS(key) ",\"jwks\":{\"keys\":[" key "]}"
 #define URI       ",\"jwks_uri\":\"" KEYS_URL "\""
 #define SET(key)  "{\"keys\":[" key "]}"
+#define CONFIG_SELF                                                                                \
+  "{" X_BASE                                                                                       \
+  "\"jwt_assertion\":{\"self_issued\":true,\"issuers\":{\"https://other.example.org/c\":{}}},"     \
+  "\"requirements\":{\"attested\":{\"type\":\"jwt_assertion\"}}}"
 #define CONFIG                                                                                     \
   "{" X_BASE "\"types\":{\"https://bank.example/"                                                  \
   "ev\":{\"class\":\"provenance\",\"params\":[\"ev\"],\"headers\":[]}},"                           \
@@ -57,7 +61,7 @@ static void on_wake(void *user_data)
   woken[wakes++] = user_data;
 }
 
-static void web_open(web *w, const char *options)
+static void web_open_as(web *w, const char *options, const char *json)
 {
   occ_config *config = NULL;
 
@@ -70,9 +74,14 @@ static void web_open(web *w, const char *options)
   assert_int_equal(occ_keyring_attach(w->x.ring, config), OCC_OK);
   assert_int_equal(occ_cimd_attach(w->cimd, config), OCC_OK);
   assert_int_equal(occ_config_on_wake(config, on_wake), OCC_OK);
-  assert_int_equal(occ_config_load(config, CONFIG, strlen(CONFIG)), OCC_OK);
+  assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
   assert_int_equal(occ_server_new(&w->x.server, config), OCC_OK);
   occ_config_free(config);
+}
+
+static void web_open(web *w, const char *options)
+{
+  web_open_as(w, options, CONFIG);
 }
 
 static void web_close(web *w)
@@ -595,6 +604,69 @@ static void test_keys__of_others_are_the_hosts(void **state)
   web_close(&w);
 }
 
+/* A follow-up with a statement of this issuer, signed with the client's own key. */
+static const char *vouched_by(web *w, const char *issuer)
+{
+  static char body[16 * 1024];
+  char claims[4096], *token;
+
+  (void)snprintf(claims, sizeof(claims),
+                 "{\"iss\":\"%s\",\"sub\":\"" ID "\",\"aud\":\"" X_ISSUER
+                 "\",\"nonce\":\"%s\",\"jti\":\"e\",\"iat\":%lld,\"exp\":%lld}",
+                 issuer, w->x.handle, (long long)(w->x.now / 1000),
+                 (long long)(w->x.now / 1000 + 60));
+  token = test_jws(TEST_CLIENT_A_PRIVATE,
+                   "{\"alg\":\"ES256\",\"typ\":\"client-challenge-assertion+jwt\",\"kid\":\"1\"}",
+                   claims);
+  (void)snprintf(body, sizeof(body),
+                 "%s&challenge_session=%s&claim_token_format=" X_JWT "&claim_token=%s",
+                 signed_by(w, TEST_CLIENT_A_PRIVATE, "1"), w->x.handle, token);
+  free(token);
+  return body;
+}
+
+/* Evidence: keys of the client itself, where its type lets it speak for itself; keys of others never. */
+static void test_keys__of_evidence(void **state)
+{
+  static const struct {
+    const char *why, *issuer, *document;
+    int granted;
+    unsigned keys; /* asked of the host */
+  } row[] = {
+    { "its own, in the document", ID, DOC(PKJWT JWKS(A("1")) GRANTS FLAG), 1, 0 },
+    { "its own, behind jwks_uri", ID, DOC(PKJWT URI GRANTS FLAG), 1, 0 },
+    { "another client's", "https://other.example.org/c", DOC(PKJWT JWKS(A("1")) GRANTS FLAG), 0,
+      1 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open_as(&w, NULL, CONFIG_SELF);
+    put_page(&w, 0, ID, row[i].document);
+    put_page(&w, 1, KEYS_URL, SET(A("1")));
+    put_page(&w, 2, "https://other.example.org/c",
+             "{\"client_id\":\"https://other.example.org/c\"" PKJWT JWKS(A("1")) GRANTS "}");
+    ends(&w, "the other is known", "grant_type=urn:x&client_id=https://other.example.org/c",
+         OCC_REFUSE, 401, "client_not_authenticated");
+    assert_int_equal(w.fetched, 1);
+    w.x.challenge = "attested";
+    txn = web_ended(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    assert_int_equal(occ_txn_outcome(txn), OCC_CHALLENGE);
+    assert_int_equal(x_handle(&w.x, txn), 1);
+    occ_txn_free(txn);
+    txn = web_ended(&w, vouched_by(&w, row[i].issuer));
+    assert_int_equal(occ_txn_outcome(txn), row[i].granted ? OCC_GRANT : OCC_REFUSE);
+    assert_int_equal(w.x.asked[OCC_ASK_KEYS], row[i].keys);
+    assert_int_equal(w.fetched, 0);
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
 /* D12, AU-2, AU-3 */
 static void test_client__must_authenticate(void **state)
 {
@@ -831,6 +903,7 @@ int main(void)
     cmocka_unit_test(test_keys__failures),
     cmocka_unit_test(test_keys__the_fetch_has_its_limit),
     cmocka_unit_test(test_keys__of_others_are_the_hosts),
+    cmocka_unit_test(test_keys__of_evidence),
     cmocka_unit_test(test_client__must_authenticate),
     cmocka_unit_test(test_wait__a_follower_has_what_was_fetched),
     cmocka_unit_test(test_wait__a_follower_takes_over),
