@@ -296,6 +296,9 @@ int occ__address_block_read(occ_address_block *out, occ_span text)
   int is4, len;
 
   memset(out, 0, sizeof(*out));
+  if (text.len == 0) {
+    return OCC_ERR_SYNTAX;
+  }
   is4 = take4(four, &rest);
   if (is4) {
     map4(out->octet, four);
