@@ -48,6 +48,8 @@ enum {
   /** A question is open: occ_txn_run(), occ_call_run(). In an answerer: it will be answered
    * later. */
   OCC_PENDING = 1,
+  /** Only from an answerer: this question is none of mine, the host sees it. */
+  OCC_PASS = 2,
   /** A NULL, a number or a text that this function does not take; or it was a setter's, told by
    * occ_txn_run(). Any. */
   OCC_ERR_ARGUMENT = -101,

@@ -24,6 +24,7 @@
 
 #include "occ/agent.h"
 #include "occ/base.h"
+#include "occ/cimd.h"
 #include "occ/event.h"
 #include "occ/json.h"
 #include "occ/keyring.h"

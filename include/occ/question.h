@@ -207,13 +207,14 @@ OCC_API int occ_txn_answer_fetch_first(occ_txn *txn, occ_ticket ticket, const ch
  * @return what the answer function returned
  * @return OCC_PENDING: kept; it will be answered later, the host sees WAIT, and every later run
  *         shows it here again
+ * @return OCC_PASS: not mine; the host sees the question, as if there were no answerer
  * @return anything else, or OCC_OK without an answer: the txn fails closed
  *
  * Threads: that of the run.
  */
 typedef int (*occ_answer_fn)(occ_txn *txn, const occ_question *question, void *user_data);
-/** Called once when a kept question ends unanswered: free, deadline, failure. The txn must not be
- * touched after it. */
+/** Called once when a kept question ends unanswered: free, deadline, failure; or one that waits for
+ * a fetch of its answerer's. The txn must not be touched after it. */
 typedef void (*occ_cancel_fn)(occ_ask kind, occ_ticket ticket, void *user_data);
 /** Called once when the last server, or configuration, that used user_data is gone. Any thread. */
 typedef void (*occ_release_fn)(void *user_data);

@@ -120,6 +120,51 @@
 #define OCC__STORE_CLIENT_LEAST                                                                    \
   16u /* ... and never fewer than that: parallel requests of an honest one */
 
+/* Clients known by a URL: the defaults, and how far an option may go. */
+#define OCC__CIMD_URL          512u /* octets of a client id: a key, a log line; honest ones have 60 */
+#define OCC__CIMD_URL_MAX      2048u /* as any client id */
+#define OCC__CIMD_PORTS        8u    /* listed in the configuration */
+#define OCC__CIMD_BLOCKS       16u   /* address blocks in each list of the configuration */
+#define OCC__CIMD_DOCUMENT     5120u /* octets; the draft's own recommendation */
+#define OCC__CIMD_DOCUMENT_MIN 1024u
+#define OCC__CIMD_DOCUMENT_MAX 65536u /* it is read and kept whole */
+#define OCC__CIMD_JWKS         16384u /* octets of a key set behind jwks_uri */
+#define OCC__CIMD_JWKS_MAX     65536u
+#define OCC__CIMD_KEYS         16u /* of one client: each is read, and its digest made, at every fetch */
+#define OCC__CIMD_TEXT         1024u /* octets of a member that is only shown or handed on */
+#define OCC__CIMD_DOCUMENTS    1000u /* kept at once; a server that knows more clients can have more */
+#define OCC__CIMD_KEYSETS      500u
+#define OCC__CIMD_ENTRIES_MIN                                                                      \
+  64u /* fewer than four times the fetches at once: none could be let in */
+#define OCC__CIMD_ENTRIES_MAX      100000u /* each is looked at when one is to go */
+#define OCC__CIMD_PER_HOST         16u     /* entries; one host cannot fill the cache */
+#define OCC__CIMD_PER_HOST_MAX     1000u
+#define OCC__CIMD_OCTETS           (8u * 1024u * 1024u) /* of documents and key sets together */
+#define OCC__CIMD_FLIGHTS          16u /* fetches at once; no more threads or sockets than that */
+#define OCC__CIMD_FLIGHTS_PER_HOST 4u
+#define OCC__CIMD_FLIGHTS_MAX      64u
+#define OCC__CIMD_WAITERS          64u /* requests that wait for one fetch; more are told to come again */
+#define OCC__CIMD_MINUTE                                                                           \
+  120u /* fetches a minute: what a stranger can make this server do to others */
+#define OCC__CIMD_MINUTE_PER_HOST 30u
+#define OCC__CIMD_MINUTE_MAX      1200u /* all are looked at for each fetch */
+#define OCC__CIMD_KID_MINUTE                                                                       \
+  30u /* fetches a minute for keys that a set has not: nobody has signed yet */
+#define OCC__CIMD_KID_MS   (30 * 1000)  /* ... and for one set */
+#define OCC__CIMD_USUAL_MS (300 * 1000) /* fresh without a word of the response */
+#define OCC__CIMD_LEAST_MS                                                                         \
+  (60 * 1000) /* whatever it says: else it could make us fetch all the time */
+#define OCC__CIMD_MOST_MS                                                                          \
+  (3600 * 1000) /* whatever it says: how long a key that is gone still counts */
+#define OCC__CIMD_MOST_MAX_MS  (86400 * 1000)
+#define OCC__CIMD_STALE_MAX_MS (3600 * 1000) /* a document after its time, while its host is away */
+#define OCC__CIMD_RETRY_MS     (2 * 1000)    /* after the first failure, then twice that, .. */
+#define OCC__CIMD_RETRY_MAX_MS (30 * 1000)
+#define OCC__CIMD_PROVE_MS     (60 * 1000) /* used again after that: worth keeping before strangers */
+#define OCC__CIMD_IDLE_MS      (3600 * 1000) /* not used for that long: not any more */
+#define OCC__CIMD_KEPT_PART(n)                                                                     \
+  ((n) - (n) / 4) /* of the cache, a host, a budget: a quarter stays for the others */
+
 /* The client's side: a server chooses these. */
 #define OCC__AGENT_MAX_SESSION   4096u        /* other servers' handles may be four times ours */
 #define OCC__AGENT_MAX_ERROR     256u         /* an OAuth error code */

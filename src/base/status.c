@@ -11,6 +11,7 @@
 #define OCC_STATUS_LIST(X)                                                                         \
   X(OCC_OK, "Success.")                                                                            \
   X(OCC_PENDING, "A question is open and waits for its answer.")                                   \
+  X(OCC_PASS, "The question is left to the host.")                                                 \
   X(OCC_ERR_ARGUMENT, "An argument of the call is not acceptable.")                                \
   X(OCC_ERR_STATE, "The call does not fit the state of the object.")                               \
   X(OCC_ERR_REENTRANT, "The call was made from within a callback that may not make it.")           \

@@ -54,6 +54,20 @@ typedef enum occ_oauth_error {
   X(CERTIFICATE_UNVERIFIED, "certificate_unverified", OCC__INVALID_CLIENT)                         \
   X(CERTIFICATE_MALFORMED, "certificate_malformed", OCC__INVALID_CLIENT)                           \
   X(CERTIFICATE_OTHER, "certificate_of_another", OCC__INVALID_CLIENT)                              \
+  X(CIMD_URL, "cimd_url", OCC__INVALID_CLIENT)                                                     \
+  X(CIMD_HOST, "cimd_host", OCC__INVALID_CLIENT)                                                   \
+  X(CIMD_STATUS, "cimd_status", OCC__INVALID_CLIENT)                                               \
+  X(CIMD_TYPE, "cimd_content_type", OCC__INVALID_CLIENT)                                           \
+  X(CIMD_LARGE, "cimd_too_large", OCC__INVALID_CLIENT)                                             \
+  X(CIMD_JSON, "cimd_json", OCC__INVALID_CLIENT)                                                   \
+  X(CIMD_MISMATCH, "cimd_client_id", OCC__INVALID_CLIENT)                                          \
+  X(CIMD_MEMBER, "cimd_member", OCC__INVALID_CLIENT)                                               \
+  X(CIMD_SECRET, "cimd_secret", OCC__INVALID_CLIENT)                                               \
+  X(CIMD_METHOD, "cimd_method", OCC__INVALID_CLIENT)                                               \
+  X(CIMD_JWKS_URI, "cimd_jwks_uri", OCC__INVALID_CLIENT)                                           \
+  X(CIMD_KEYS, "cimd_keys", OCC__INVALID_CLIENT)                                                   \
+  X(CIMD_UNREACHABLE, "cimd_unreachable", OCC__TEMPORARILY_UNAVAILABLE)                            \
+  X(CIMD_BUSY, "cimd_busy", OCC__TEMPORARILY_UNAVAILABLE)                                          \
   X(DPOP_REPEATED, "dpop_repeated", OCC__INVALID_DPOP_PROOF)                                       \
   X(DPOP_HTM, "dpop_htm", OCC__INVALID_DPOP_PROOF)                                                 \
   X(DPOP_HTU, "dpop_htu", OCC__INVALID_DPOP_PROOF)                                                 \
@@ -78,6 +92,7 @@ typedef enum occ_oauth_error {
   X(JWT_AUDIENCE, "jwt_audience", OCC__NO_ERROR)                                                   \
   X(JWT_ISSUER, "jwt_issuer", OCC__NO_ERROR)                                                       \
   X(JWT_SUBJECT, "jwt_subject", OCC__NO_ERROR)                                                     \
+  X(GRANT_TYPE_UNREGISTERED, "grant_type_unregistered", OCC__UNAUTHORIZED_CLIENT)                  \
   X(GRANT_REFUSED, "grant_refused", OCC__INVALID_GRANT)                                            \
   X(GRANT_EXPIRED, "grant_expired", OCC__INVALID_GRANT)                                            \
   X(HOST_REFUSED, "host_refused", OCC__UNAUTHORIZED_CLIENT)                                        \

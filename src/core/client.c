@@ -111,14 +111,35 @@ occ_step occ__client_known(occ_txn *txn)
 
 occ_step occ__client_unknown(occ_txn *txn)
 {
+  if (!txn->client_set) {
+    txn->reason_detail = occ__txn_token(txn->asking.data, txn->asking.len);
+  }
   if (txn->asking.q.kind == OCC_ASK_KEYS) {
     return occ__txn_refuse_as(txn, OCC__INVALID_CLIENT, OCC__REASON_JOSE_KEY_UNKNOWN);
   }
   return txn->client_set ? OCC__GO : occ__txn_refuse(txn, OCC__REASON_CLIENT_UNKNOWN);
 }
 
+/* Where the grants of a client are registered, this must be one of them. spec: RFC 7591 section 2 */
+static int is_registered(const occ_txn *txn)
+{
+  const json_t *list = json_object_get(txn->metadata, "grant_types");
+
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *grant = json_string_value(json_array_get(list, i));
+
+    if (grant != NULL && strcmp(grant, occ__txn_grant_type(txn)) == 0) {
+      return 1;
+    }
+  }
+  return list == NULL || txn->endpoint == OCC_PAR;
+}
+
 occ_step occ__check_begin(occ_txn *txn)
 {
+  if (!is_registered(txn)) {
+    return occ__txn_refuse(txn, OCC__REASON_GRANT_TYPE_UNREGISTERED);
+  }
   if (!txn->server->check) {
     return OCC__GO;
   }

@@ -33,6 +33,7 @@ typedef struct occ_options {
   const char
       *dpop_detail; /* the last of these three that was set: means nothing with "dpop": "host" */
   int check;
+  int client_urls;
   int challenge_status;
   int nested_session;
   int stored;

@@ -8,22 +8,6 @@
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 
-/* Reasons of types and hosts go into the audit log: short, clean tokens only. */
-static const char *clean_token(const char *text, size_t len)
-{
-  if (text == NULL || len == 0 || len > 64 || strlen(text) != len) {
-    return NULL;
-  }
-  for (size_t i = 0; i < len; i++) {
-    const char c = text[i];
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-          c == '-' || c == '.')) {
-      return NULL;
-    }
-  }
-  return text;
-}
-
 static occ_step accepted(occ_txn *txn)
 {
   txn->accepted = 1;
@@ -67,7 +51,7 @@ static occ_step again(occ_txn *txn, const char *why)
 
 static const char *text_of(const char *reason)
 {
-  return clean_token(reason, reason == NULL ? 0 : strlen(reason));
+  return occ__txn_token(reason, reason == NULL ? 0 : strlen(reason));
 }
 
 static occ_step judge(occ_txn *txn)
@@ -184,7 +168,7 @@ occ_step occ__judge_answered(occ_txn *txn)
 
   if (asking->q.kind == OCC_ASK_VERIFY && evidence->step == 0) {
     return yes ? accepted_by_host(txn, asking->data, asking->len)
-               : rejected(txn, clean_token(asking->data, asking->len));
+               : rejected(txn, occ__txn_token(asking->data, asking->len));
   }
   if (asking->q.kind == OCC_ASK_RESERVE && yes) {
     memcpy(txn->mandate, asking->q.key, sizeof(txn->mandate));
@@ -200,5 +184,5 @@ occ_step occ__judge_answered(occ_txn *txn)
 
 occ_step occ__judge_retry(occ_txn *txn)
 {
-  return again(txn, clean_token(txn->asking.data, txn->asking.len));
+  return again(txn, occ__txn_token(txn->asking.data, txn->asking.len));
 }

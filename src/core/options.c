@@ -134,6 +134,12 @@ static int set_check(occ_config *config, const char *value)
   return set_bool(&config->options.check, value);
 }
 
+/* spec: draft-ietf-oauth-client-id-metadata-document-02 section 6 */
+static int set_client_urls(occ_config *config, const char *value)
+{
+  return set_bool(&config->options.client_urls, value);
+}
+
 static int set_nested(occ_config *config, const char *value)
 {
   return set_bool(&config->options.nested_session, value);
@@ -332,6 +338,7 @@ static const entry table[] = {
     set_assertion_algs },
   { "client_assertion_audience", "issuer or endpoint", set_assertion_audience, NULL },
   { "client_assertion_typ", "any or required", set_assertion_typ, NULL },
+  { "client_id_metadata_document_supported", "true or false", set_client_urls, NULL },
   { "deadline", "seconds from 1 to 60", set_deadline, NULL },
   { "digest_ignore", "an array of at most 32 parameter names", NULL, set_digest_ignore },
   { "dpop", "verify or host", set_dpop, NULL },

@@ -91,12 +91,17 @@ int occ__question_offer(occ_txn *txn)
     occ__txn_emit(txn, OCC__EVENT_ASKED, 0, asking->q.requirement,
                   occ__question_name(asking->q.kind));
   }
-  if (answerer == NULL) {
+  if (answerer == NULL || asking->passed) {
     return OCC_PENDING;
   }
+  asking->q.now = txn->now; /* shown again, it is later */
   txn->in_answerer = 1;
   rc = answerer->answer(txn, &asking->q, answerer->user_data);
   txn->in_answerer = 0;
+  if (rc == OCC_PASS && !asking->answered && asking->q.ticket == ticket) {
+    asking->passed = 1;
+    return OCC_PENDING;
+  }
   if (rc == OCC_OK || rc == OCC_PENDING) {
     if (asking->answered) {
       return OCC_OK;
@@ -343,6 +348,7 @@ int occ_txn_answer_fetch_first(occ_txn *txn, occ_ticket ticket, const char *url,
   }
   txn->fetches++;
   txn->outer = txn->asking;
+  txn->outer.kept = 1; /* told by its cancel if it is not asked again */
   fetch = occ__question_open(txn, OCC_ASK_FETCH);
   fetch->url = copy;
   fetch->index = most;
@@ -367,25 +373,6 @@ static occ_step back_to_outer(occ_txn *txn)
   return OCC__ASKED;
 }
 
-occ_step occ__question_close(occ_txn *txn)
-{
-  occ_asking *asking = &txn->asking;
-
-  asking->open = 0;
-  occ__txn_emit(txn, OCC__EVENT_ANSWERED, 0, asking->q.requirement,
-                occ__question_name(asking->q.kind));
-  if (asking->q.kind == OCC_ASK_FETCH && txn->outer.open) {
-    return asking->step == OCC__RETRY ? OCC__RETRY : back_to_outer(txn);
-  }
-  if (asking->step == OCC__REFUSE) {
-    txn->error_name = asking->error;
-    txn->error_description = asking->description;
-    return occ__txn_refuse(txn, asking->q.kind == OCC_ASK_CHECK ? OCC__REASON_GRANT_REFUSED
-                                                                : OCC__REASON_HOST_REFUSED);
-  }
-  return asking->step;
-}
-
 static void cancel(occ_txn *txn, occ_asking *asking)
 {
   const occ_answerer *answerer = answerer_of(txn, asking->q.kind);
@@ -401,6 +388,29 @@ static void cancel(occ_txn *txn, occ_asking *asking)
       answerer->cancel(asking->q.kind, asking->q.ticket, answerer->user_data);
     }
   }
+}
+
+occ_step occ__question_close(occ_txn *txn)
+{
+  occ_asking *asking = &txn->asking;
+
+  asking->open = 0;
+  occ__txn_emit(txn, OCC__EVENT_ANSWERED, 0, asking->q.requirement,
+                occ__question_name(asking->q.kind));
+  if (asking->q.kind == OCC_ASK_FETCH && txn->outer.open) {
+    if (asking->step != OCC__RETRY) {
+      return back_to_outer(txn);
+    }
+    cancel(txn, &txn->outer);
+    return OCC__RETRY;
+  }
+  if (asking->step == OCC__REFUSE) {
+    txn->error_name = asking->error;
+    txn->error_description = asking->description;
+    return occ__txn_refuse(txn, asking->q.kind == OCC_ASK_CHECK ? OCC__REASON_GRANT_REFUSED
+                                                                : OCC__REASON_HOST_REFUSED);
+  }
+  return asking->step;
 }
 
 void occ__question_cancel(occ_txn *txn)

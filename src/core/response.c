@@ -194,7 +194,8 @@ occ_step occ__response_fail(occ_txn *txn)
                   occ__error_text(txn->error), txn->reference, NULL);
   /* The call that the host got wrong, if it was one before the run. */
   occ__txn_emit(txn, OCC__EVENT_FAILED, txn->reason, NULL,
-                txn->reason == OCC__REASON_HOST_INPUT && txn->input_rc < 0 ? txn->input_by : NULL);
+                txn->reason == OCC__REASON_HOST_INPUT && txn->input_rc < 0 ? txn->input_by
+                                                                           : txn->reason_detail);
   return OCC__GO;
 }
 

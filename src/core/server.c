@@ -185,6 +185,9 @@ static int find_asks(occ_making *making)
       asks &= ~BIT(kind);
     }
   }
+  if (server->client_urls) { /* whose answerer passes on what is about other clients */
+    asks |= BIT(OCC_ASK_CLIENT) | BIT(OCC_ASK_KEYS);
+  }
   server->asks = asks;
   return OCC_OK;
 }
@@ -234,6 +237,10 @@ static int write_metadata(occ_making *making)
   put_algs(&text, "token_endpoint_auth_signing_alg_values_supported", server->assertion_algs);
   if (!server->dpop_host) {
     put_algs(&text, "dpop_signing_alg_values_supported", server->dpop_algs);
+  }
+  if (server->client_urls) {
+    occ__json_name(&text, "client_id_metadata_document_supported");
+    occ__json_bool(&text, 1);
   }
   occ__json_close(&text, '}');
   if (text.rc != OCC_OK) {

@@ -89,6 +89,7 @@ struct occ_server {
   int assertion_typ_required; /* "client_assertion_typ": "required" */
   int assertion_endpoint;     /* "client_assertion_audience": "endpoint" */
   int check;                  /* "check" */
+  int client_urls;            /* "client_id_metadata_document_supported" */
   int challenge_status;       /* "challenge_status": 403 or 400 */
   int nested_session;         /* "challenge_session_nested" (O-01) */
   int stored;                 /* "session_mode": "stored" */

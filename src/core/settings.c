@@ -94,6 +94,7 @@ int occ__settings_build(occ_making *making)
   server->assertion_typ_required = options->client_assertion_typ_required;
   server->assertion_endpoint = options->client_assertion_endpoint;
   server->check = options->check;
+  server->client_urls = options->client_urls;
   server->challenge_status = options->challenge_status;
   server->nested_session = options->nested_session;
   server->stored = options->stored;

@@ -422,8 +422,25 @@ occ_step occ__txn_step_of(occ_txn *txn, int rc, occ_oauth_error error)
   return occ__txn_refuse_as(txn, error == OCC__NO_ERROR ? occ__reason_error(rc) : error, rc);
 }
 
+const char *occ__txn_token(const char *text, size_t len)
+{
+  if (text == NULL || len == 0 || len > 64 || strlen(text) != len) {
+    return NULL;
+  }
+  for (size_t i = 0; i < len; i++) {
+    const char c = text[i];
+
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+          c == '-' || c == '.')) {
+      return NULL;
+    }
+  }
+  return text;
+}
+
 occ_step occ__host_retry(occ_txn *txn)
 {
+  txn->reason_detail = occ__txn_token(txn->asking.data, txn->asking.len);
   occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_HOST_RETRY);
   return occ__response_fail(txn);
 }

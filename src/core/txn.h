@@ -69,7 +69,7 @@ const char *occ__states_step_name(occ_step step);
 typedef struct occ_asking {
   occ_question q;
   occ_question wait; /* what the host sees while an answerer keeps q */
-  int open, told, kept, answered;
+  int open, told, kept, passed, answered;
   occ_step step;    /* of the answer */
   const void *data; /* of the answer; in the arena */
   size_t len;
@@ -251,6 +251,8 @@ occ_step occ__txn_fail_status(occ_txn *txn, int status); /* reason by status */
 occ_step occ__txn_step_of(occ_txn *txn, int rc, occ_oauth_error error);
 /* An event of this txn; requirement and detail are texts that live as long as the txn. */
 void occ__txn_emit(occ_txn *txn, int id, int reason, const char *requirement, const char *detail);
+/* A reason of a type's, a host's or a component's for the audit log; NULL unless it is a short, clean token. */
+const char *occ__txn_token(const char *text, size_t len);
 int occ__txn_is_vschar(const char *text);            /* spec: RFC 6749 appendix A: %x20-7E */
 const char *occ__txn_grant_type(const occ_txn *txn); /* "" at PAR without one */
 const char *occ__txn_text(occ_txn *txn, const void *octets,

@@ -14,8 +14,8 @@
 #endif
 
 #include "stores/table.h"
+#include "base/siphash.h"
 #include "stores/pool.h"
-#include "stores/siphash.h"
 #include <errno.h>
 #include <string.h>
 

@@ -50,11 +50,12 @@ room jose base/ wire/ '<jansson.h>' openssl/
 room core base/ wire/ jose/ '<jansson.h>' '<openssl/rand.h>' # the default source of randomness
 room evidence base/ wire/ jose/ '<jansson.h>'
 room stores base/ '<sys/mman.h>' '<time.h>' # memory that forked processes share; a pause, not a clock
+room cimd base/ wire/ jose/ '<jansson.h>' '<netinet/in.h>' '<sys/socket.h>' # the form of an address, no socket
 room agent base/ wire/ jose/ '<jansson.h>'
 report 'every folder of src is a room of this list' "$(
   for folder in "$root"/src/*/; do
     case $(basename "$folder") in
-    base | wire | jose | core | evidence | stores | agent) ;;
+    base | wire | jose | core | evidence | cimd | stores | agent) ;;
     *) echo "$folder" ;;
     esac
   done)"

@@ -1203,12 +1203,107 @@ static void test_answerer__is_never_content(void **state)
   occ_txn_free(txn);
 }
 
+/* A question that is none of the answerer's: the host sees it, and answers. */
+static void test_answerer__passes(void **state)
+{
+  x_host *x = *state;
+  component c = { .rc = OCC_PASS };
+  occ_txn *txn;
+
+  with(x, OCC_ASK_CLIENT, &c);
+  x->metadata = NULL;
+  txn = x_at(x, X_BODY, OCC_ASK_CLIENT);
+  assert_int_equal(ticket_of(txn), c.ticket);
+  assert_int_equal(occ_txn_run(txn, X_T0), OCC_PENDING);
+  assert_int_equal(c.calls, 1); /* not asked again */
+  assert_int_equal(x_run(x, txn), OCC_OK);
+  assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+  assert_int_equal(c.calls, 1);
+  occ_txn_free(txn);
+  txn = x_at(x, X_BODY, OCC_ASK_CLIENT);
+  occ_txn_free(txn);
+  assert_int_equal(c.cancels, 0); /* it kept nothing */
+  occ_server_free(x->server);
+  x->server = NULL;
+}
+
+/* An answer and a pass contradict each other: the answer counts as none. */
+static void test_answerer__answers_and_passes(void **state)
+{
+  x_host *x = *state;
+  component c = { .rc = OCC_PASS, .answers = 1 };
+  occ_txn *txn;
+
+  with(x, OCC_ASK_CLIENT, &c);
+  x->metadata = NULL;
+  txn = x_txn(x, X_BODY);
+  x_is_failure(txn, occ_txn_run(txn, X_T0), OCC_ERR_ANSWER, "host_gave_no_answer");
+  occ_txn_free(txn);
+  occ_server_free(x->server);
+  x->server = NULL;
+}
+
+/* A fetch that is not to come back: who wanted it is told, once, in each way. */
+static void test_answerer__is_told_that_its_fetch_is_off(void **state)
+{
+  x_host *x = *state;
+
+  for (int way = 0; way < 3; way++) {
+    component c = { .rc = OCC_OK, .answers = 1, .fetches_first = 1 };
+    occ_txn *txn;
+
+    with(x, OCC_ASK_CLIENT, &c);
+    x->metadata = NULL;
+    txn = x_at(x, X_BODY, OCC_ASK_FETCH);
+    if (way == 1) {
+      assert_int_equal(occ_txn_answer(txn, ticket_of(txn), OCC_RETRY, NULL, 0), OCC_OK);
+      assert_int_equal(occ_txn_run(txn, X_T0), OCC_ERR_ANSWER);
+      assert_int_equal(c.cancels, 1);
+    } else if (way == 2) {
+      assert_int_equal(occ_txn_run(txn, X_T0 + OCC__DEADLINE_MS), OCC_ERR_DEADLINE);
+      assert_int_equal(c.cancels, 1);
+    }
+    occ_txn_free(txn);
+    assert_int_equal(c.cancels, 1);
+    assert_true(c.cancelled == c.ticket);
+    assert_int_equal(c.cancelled_kind, OCC_ASK_CLIENT);
+    occ_server_free(x->server);
+    x->server = NULL;
+  }
+}
+
+/* Why the client is not known, or not now, is for the log. */
+static void test_txn_answer__client_says_why(void **state)
+{
+  x_host *x = *state;
+
+  for (int verdict = OCC_NO; verdict <= OCC_RETRY; verdict += 2) {
+    for (int clean = 0; clean <= 1; clean++) {
+      const char *why = clean ? "gone.away" : "gone away";
+      occ_txn *txn;
+
+      x->metadata = x->client = NULL;
+      txn = x_at(x, X_BODY "&client_id=a", OCC_ASK_CLIENT);
+      assert_int_equal(occ_txn_answer(txn, ticket_of(txn), (occ_verdict)verdict, why, strlen(why)),
+                       OCC_OK);
+      assert_int_equal(occ_txn_run(txn, X_T0), verdict == OCC_NO ? OCC_OK : OCC_ERR_ANSWER);
+      assert_int_equal(x_logged(txn, "detail", why), clean);
+      assert_null(strstr(occ_txn_body(txn, NULL), why));
+      occ_txn_free(txn);
+    }
+  }
+}
+
 #define TEST(name)       cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_CHECK(name) cmocka_unit_test_setup_teardown(name, set_up_check, tear_down)
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+    TEST(test_answerer__passes),
+    TEST(test_answerer__answers_and_passes),
+    TEST(test_answerer__is_told_that_its_fetch_is_off),
+    TEST(test_txn_answer__client_says_why),
     TEST(test_txn_question__is_there_while_it_is_open),
     TEST(test_txn_question__tickets_are_never_used_again),
     TEST(test_txn_answer__stale_tickets_have_no_effect),

@@ -944,6 +944,12 @@ static void test_server_metadata__lists_what_is_used(void **state)
       "\"requirements\":{\"a\":{\"type\":\"jwt_assertion\"},\"b\":{\"type\":\"k\"},"
       "\"c\":{\"type\":\"jwt_assertion\"}}}",
       "{\"authorization_requirement_types_supported\":[\"k\",\"j/w\"]," SIGNED "}" },
+    { "clients known by a URL",
+      "{" STORE ",\"dpop\":\"host\",\"client_id_metadata_document_supported\":true}",
+      "{" SIGNED ",\"client_id_metadata_document_supported\":true}" },
+    { "no such clients",
+      "{" STORE ",\"dpop\":\"host\",\"client_id_metadata_document_supported\":false}",
+      "{" SIGNED "}" },
     { "both", "{" LEAST ",\"requirements\":{\"a\":{\"type\":\"dpop_proof\"}}}",
       "{\"authorization_requirement_types_supported\":[\"dpop_proof\"]," SIGNED
       ",\"dpop_signing_alg_values_supported\":[\"ES256\",\"Ed25519\",\"EdDSA\"]}" },

@@ -1139,12 +1139,51 @@ static void test_txn__json_of_a_request_has_a_limit(void **state)
   x_close(&x);
 }
 
+/* spec: RFC 7591 section 2. X_BODY asks by client_credentials. */
+static void test_txn_run__registered_grants(void **state)
+{
+  static const struct {
+    const char *why, *metadata, *body;
+    occ_endpoint endpoint;
+    int granted;
+  } row[] = {
+    { "nothing is registered", "{}", X_BODY, OCC_TOKEN, 1 },
+    { "this one", "{\"grant_types\":[\"x\",\"client_credentials\"]}", X_BODY, OCC_TOKEN, 1 },
+    { "another", "{\"grant_types\":[\"authorization_code\"]}", X_BODY, OCC_TOKEN, 0 },
+    { "none", "{\"grant_types\":[]}", X_BODY, OCC_TOKEN, 0 },
+    { "a prefix", "{\"grant_types\":[\"client_credential\"]}", X_BODY, OCC_TOKEN, 0 },
+    { "no array", "{\"grant_types\":\"client_credentials\"}", X_BODY, OCC_TOKEN, 0 },
+    { "no text", "{\"grant_types\":[1]}", X_BODY, OCC_TOKEN, 0 },
+    { "no token is asked for at the PAR endpoint", "{\"grant_types\":[\"authorization_code\"]}",
+      "response_type=code", OCC_PAR, 1 },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn = NULL;
+
+    print_message("  %s\n", row[i].why);
+    assert_int_equal(occ_txn_new(&txn, x->server, row[i].endpoint, x), OCC_OK);
+    (void)occ_txn_set_body(txn, row[i].body, strlen(row[i].body));
+    (void)occ_txn_set_client(txn, X_CLIENT, "client_secret_basic", NULL);
+    (void)occ_txn_set_metadata(txn, row[i].metadata, strlen(row[i].metadata));
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), row[i].granted ? OCC_GRANT : OCC_REFUSE);
+    if (!row[i].granted) {
+      assert_string_equal(occ_txn_reason(txn), "grant_type_unregistered");
+      assert_non_null(strstr(occ_txn_body(txn, NULL), "\"error\":\"unauthorized_client\""));
+    }
+    occ_txn_free(txn);
+  }
+}
+
 #define TEST(name)      cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define TEST_HOST(name) cmocka_unit_test_setup_teardown(name, set_up_host, tear_down)
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+    TEST(test_txn_run__registered_grants),
     TEST(test_txn_new__refuses),
     TEST(test_txn_new__without_memory),
     TEST(test_txn_new__holds_its_server),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* SipHash-2-4-128 (Aumasson, Bernstein 2012), written from its definition. Called by stores/table.c for every key and
+/* SipHash-2-4-128 (Aumasson, Bernstein 2012), written from its definition. Called by stores and cimd for every key and
  * client id. No memory, no state. out[0] and out[1] are the two halves of the output, read little-endian. */
 
-#include "stores/siphash.h"
+#include "base/siphash.h"
 
 static inline uint64_t rotl(uint64_t x, unsigned bits)
 {

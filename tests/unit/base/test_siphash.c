@@ -12,7 +12,7 @@
 #include <openssl/params.h>
 #include <string.h>
 
-#include "stores/siphash.h"
+#include "base/siphash.h"
 
 static void octets_of(uint8_t out[16], const uint64_t hash[2])
 {
@@ -101,5 +101,5 @@ int main(void)
     cmocka_unit_test(test_siphash__gives_the_published_vectors),
     cmocka_unit_test(test_siphash__agrees_with_openssl_at_every_length),
   };
-  return cmocka_run_group_tests_name("stores/siphash", tests, NULL, NULL);
+  return cmocka_run_group_tests_name("base/siphash", tests, NULL, NULL);
 }

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+
+/* The cache of clients known by a URL: who fetches, who waits, what is good for how long, and how much of it all. One
+ * lock, held for no longer than a look at the table; never while something is fetched or parsed. Called by cimd.c in the
+ * answerers, and by fetches that end. No clock, no network, no thread of its own. */
+
+#include "cimd/cache.h"
+
+#include <pthread.h>
+
+#include "base/siphash.h"
+#include "cimd/budget.h"
+#include "cimd/flights.h"
+#include "cimd/keyset.h"
+
+struct occ_cache {
+  const occ_mem *mem;
+  occ_cache_rules rules;
+  uint8_t hash_key[OCC__SIPHASH_KEY];
+  pthread_mutex_t lock;
+  occ_slots slots[OCC__CACHE_KINDS];
+  occ_flights flights;
+  occ_budget fetches, kids;
+};
+
+/* ---- Its life ---- */
+
+int occ__cache_new(occ_cache **out, const occ_mem *mem, const occ_cache_rules *rules,
+                   const uint8_t *hash_key, occ_cache_wake wake)
+{
+  occ_cache *cache = occ__mem_alloc(mem, sizeof(*cache));
+  int rc;
+
+  *out = NULL;
+  if (cache == NULL) {
+    return OCC_ERR_MEMORY;
+  }
+  cache->mem = mem;
+  cache->rules = *rules;
+  memcpy(cache->hash_key, hash_key, sizeof(cache->hash_key));
+  if (pthread_mutex_init(&cache->lock, NULL) != 0) {
+    occ__mem_free(mem, cache, sizeof(*cache));
+    return OCC_ERR_MEMORY;
+  }
+  rc = occ__flights_init(&cache->flights, mem, rules->flights, wake);
+  for (int kind = 0; rc == OCC_OK && kind < OCC__CACHE_KINDS; kind++) {
+    rc = occ__slots_init(&cache->slots[kind], mem, rules->entries[kind], rules->per_host);
+  }
+  if (rc == OCC_OK) {
+    rc = occ__budget_init(&cache->fetches, mem, rules->minute);
+  }
+  if (rc == OCC_OK) {
+    rc = occ__budget_init(&cache->kids, mem, rules->kid_minute);
+  }
+  if (rc != OCC_OK) {
+    occ__cache_free(cache);
+    return rc;
+  }
+  *out = cache;
+  return OCC_OK;
+}
+
+void occ__cache_free(occ_cache *cache)
+{
+  if (cache == NULL) {
+    return;
+  }
+  for (int kind = 0; kind < OCC__CACHE_KINDS; kind++) {
+    occ__slots_clear(&cache->slots[kind]);
+  }
+  occ__budget_clear(&cache->fetches);
+  occ__budget_clear(&cache->kids);
+  occ__flights_clear(&cache->flights);
+  (void)pthread_mutex_destroy(&cache->lock);
+  occ__mem_wipe_free(cache->mem, cache, sizeof(*cache));
+}
+
+/* ---- Names ---- */
+
+typedef struct names {
+  uint64_t name[2];
+  uint64_t client, host;
+} names;
+
+/* Longer texts than a client id may have were refused before. */
+static void name_entry(const occ_cache *cache, const occ_cache_ask *ask, names *out)
+{
+  uint8_t text[2 * OCC__CIMD_URL_MAX + 1];
+  uint64_t hash[2];
+  size_t len = 0;
+
+  occ__siphash(hash, cache->hash_key, ask->client_id.base, ask->client_id.len);
+  out->client = hash[0];
+  memcpy(out->name, hash, sizeof(hash));
+  if (ask->kind == OCC__CACHE_KEYSET) {
+    memcpy(text, ask->client_id.base, ask->client_id.len);
+    len = ask->client_id.len;
+    text[len++] = '\n'; /* in no URL */
+    memcpy(text + len, ask->url.base, ask->url.len);
+    occ__siphash(out->name, cache->hash_key, text, len + ask->url.len);
+  }
+}
+
+/* A host is one host however it is spelled. Never 0. */
+static void name_host(const occ_cache *cache, const occ_cache_ask *ask, names *out)
+{
+  uint8_t text[256];
+  uint64_t hash[2];
+
+  for (size_t i = 0; i < ask->host.len && i < sizeof(text); i++) {
+    const uint8_t c = ask->host.base[i];
+
+    text[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+  }
+  occ__siphash(hash, cache->hash_key, text,
+               ask->host.len < sizeof(text) ? ask->host.len : sizeof(text));
+  out->host = hash[0] | 1;
+}
+
+/* ---- Budgets ---- */
+
+/* Who is known may use all of it, strangers leave a quarter. */
+static size_t part(size_t most, int known)
+{
+  return known ? most : OCC__CIMD_KEPT_PART(most);
+}
+
+/* but: a flight that is taken over does not count. */
+static int may_fetch(const occ_cache *cache, uint64_t host, int known, const occ_flight *but,
+                     occ_time now)
+{
+  return occ__flights_count(&cache->flights, 0, but, now) < part(cache->rules.flights, known) &&
+         occ__flights_count(&cache->flights, host, but, now) < cache->rules.flights_per_host &&
+         occ__budget_count(&cache->fetches, 0, now) < part(cache->rules.minute, known) &&
+         occ__budget_count(&cache->fetches, host, now) < cache->rules.minute_per_host;
+}
+
+/* This request fetches. f: the flight it takes over, or NULL. */
+static int take_off(occ_cache *cache, occ_slot *slot, occ_flight *f, const occ_cache_ask *ask)
+{
+  if (!may_fetch(cache, slot->host, slot->kept, f, ask->now)) {
+    return 0;
+  }
+  if (f == NULL) {
+    f = occ__flights_free(&cache->flights, ask->now);
+  }
+  if (f == NULL) {
+    return 0;
+  }
+  occ__flights_start(&cache->flights, f, slot, ask);
+  occ__budget_add(&cache->fetches, slot->host, ask->now);
+  return 1;
+}
+
+/* It may not be fetched now: those who waited for a flight that has lapsed are told the same. */
+static void give_up(occ_cache *cache, occ_flight *f)
+{
+  if (f != NULL) {
+    occ__flights_land(&cache->flights, f);
+  }
+}
+
+/* ---- Asking ---- */
+
+/* More than it can be is a clock that went back. */
+static int is_fresh(const occ_cache *cache, const occ_slot *slot, occ_time now)
+{
+  return slot->value != NULL && now < slot->fresh_until &&
+         slot->fresh_until - now <= cache->rules.most_ms;
+}
+
+static int is_soon(int reason)
+{
+  return reason == OCC__REASON_CIMD_UNREACHABLE;
+}
+
+static int may_be_stale(const occ_cache *cache, const occ_slot *slot, occ_time now)
+{
+  return slot->value != NULL && is_soon(slot->reason) && now < slot->stale_until &&
+         slot->stale_until - now <= cache->rules.most_ms + cache->rules.stale_ms;
+}
+
+static occ_cache_step refuse(occ_cache_found *found, int reason)
+{
+  *found = (occ_cache_found){ .reason = reason };
+  return OCC__CACHE_REFUSED;
+}
+
+static void tell(const occ_slot *slot, occ_cache_found *found)
+{
+  *found = (occ_cache_found){ .value = slot->value,
+                              .fetched = slot->fetched,
+                              .first_seen = slot->first_seen,
+                              .changed = slot->changed,
+                              .changes = slot->changes };
+}
+
+static occ_cache_step hit(occ_cache *cache, occ_slot *slot, const occ_cache_ask *ask,
+                          occ_cache_found *found)
+{
+  occ__slots_touch(&cache->slots[ask->kind], slot, ask->now);
+  tell(slot, found);
+  found->stale = ask->now >= slot->fresh_until;
+  occ__value_hold(slot->value);
+  return OCC__CACHE_HIT;
+}
+
+static int lacks_key(const occ_slot *slot, const occ_cache_ask *ask)
+{
+  return ask->kind == OCC__CACHE_KEYSET && ask->kid != NULL && ask->kid[0] != '\0' &&
+         !occ__keyset_has((const occ_keyset *)(const void *)slot->value, ask->kid);
+}
+
+/* The set is fresh and has no such key: perhaps it is newer than the set. Nothing is signed yet, so one look for a set and
+ * a while, and few for all. Whatever comes of it, the set that is there counts. */
+static occ_cache_step look_again(occ_cache *cache, occ_slot *slot, const occ_cache_ask *ask,
+                                 occ_cache_found *found)
+{
+  occ_flight *f = occ__flights_of(&cache->flights, slot);
+
+  if (f != NULL && !occ__flights_is_lapsed(f, ask->now)) {
+    return occ__flights_join(f, ask) ? OCC__CACHE_WAIT : hit(cache, slot, ask, found);
+  }
+  if ((ask->now < slot->kid_at && slot->kid_at - ask->now <= OCC__CIMD_KID_MS && f == NULL) ||
+      occ__budget_count(&cache->kids, 0, ask->now) >= cache->rules.kid_minute ||
+      !take_off(cache, slot, f, ask)) {
+    give_up(cache, f);
+    return hit(cache, slot, ask, found);
+  }
+  occ__budget_add(&cache->kids, slot->host, ask->now);
+  slot->kid_at = ask->now + OCC__CIMD_KID_MS;
+  return OCC__CACHE_FETCH;
+}
+
+static int is_paused(const occ_slot *slot, occ_time now)
+{
+  return slot->reason != 0 && now < slot->retry_at &&
+         slot->retry_at - now <= OCC__CIMD_RETRY_MAX_MS;
+}
+
+/* There is nothing that is fresh. slot: NULL where nothing is known. */
+static occ_cache_step go_and_see(occ_cache *cache, occ_slot *slot, const names *n,
+                                 const occ_cache_ask *ask, occ_cache_found *found)
+{
+  occ_flight *f = occ__flights_of(&cache->flights, slot);
+
+  if (f != NULL && !occ__flights_is_lapsed(f, ask->now)) {
+    return occ__flights_join(f, ask) ? OCC__CACHE_WAIT : refuse(found, OCC__REASON_CIMD_BUSY);
+  }
+  if (slot != NULL && f == NULL && is_paused(slot, ask->now)) {
+    return may_be_stale(cache, slot, ask->now) ? hit(cache, slot, ask, found)
+                                               : refuse(found, slot->reason);
+  }
+  if (slot == NULL) {
+    if (!may_fetch(cache, n->host, 0, NULL, ask->now)) {
+      return refuse(found, OCC__REASON_CIMD_BUSY); /* before anything has to go for it */
+    }
+    slot = occ__slots_add(&cache->slots[ask->kind], n->name, n->host, ask->now);
+  }
+  if (slot == NULL) {
+    return refuse(found, OCC__REASON_CIMD_BUSY);
+  }
+  slot->client = n->client;
+  if (!take_off(cache, slot, f, ask)) {
+    give_up(cache, f);
+    return refuse(found, OCC__REASON_CIMD_BUSY);
+  }
+  return OCC__CACHE_FETCH;
+}
+
+occ_cache_step occ__cache_ask(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found *found)
+{
+  occ_cache_step step;
+  occ_flight *f;
+  occ_slot *slot;
+  names n;
+
+  *found = (occ_cache_found){ .value = NULL };
+  name_entry(cache, ask, &n);
+  (void)pthread_mutex_lock(&cache->lock);
+  slot = occ__slots_find(&cache->slots[ask->kind], n.name);
+  if (slot != NULL && slot->flight != 0 &&
+      occ__flights_of(&cache->flights, slot)->who == ask->who) {
+    step = OCC__CACHE_MINE;
+    occ__flights_of(&cache->flights, slot)->ticket = ask->ticket; /* its question came again */
+  } else if (slot == NULL || !is_fresh(cache, slot, ask->now)) {
+    name_host(cache, ask, &n);
+    step = go_and_see(cache, slot, &n, ask, found);
+  } else if (lacks_key(slot, ask)) {
+    step = look_again(cache, slot, ask, found);
+  } else {
+    step = hit(cache, slot, ask, found);
+  }
+  f = occ__flights_of(&cache->flights, slot);
+  if (f != NULL && step != OCC__CACHE_WAIT) {
+    occ__flights_leave(f,
+                       ask->ticket); /* it has its answer, and may be gone when others are woken */
+  }
+  (void)pthread_mutex_unlock(&cache->lock);
+  return step;
+}
+
+/* ---- What came of a fetch ---- */
+
+/* The slot whose flight is this request's; NULL: another has taken over. Locked. */
+static occ_slot *own_slot(occ_cache *cache, const occ_cache_ask *ask)
+{
+  occ_slot *slot;
+  names n;
+
+  name_entry(cache, ask, &n);
+  slot = occ__slots_find(&cache->slots[ask->kind], n.name);
+  return slot != NULL && slot->flight != 0 &&
+                 occ__flights_of(&cache->flights, slot)->who == ask->who
+             ? slot
+             : NULL;
+}
+
+/* Is there room for that many octets? Entries on trial go for it. */
+static int make_room(occ_cache *cache, occ_cache_kind kind, const occ_slot *slot, size_t size)
+{
+  occ_slots *both = cache->slots;
+  const size_t old = slot->value == NULL ? 0 : slot->value->size;
+
+  while (both[0].octets + both[1].octets - old + size > cache->rules.octets) {
+    occ_slot *first = occ__slots_oldest(&both[kind], slot);
+    occ_slot *second = first != NULL ? NULL : occ__slots_oldest(&both[1 - kind], NULL);
+
+    if (first == NULL && second == NULL) {
+      return 0;
+    }
+    occ__slots_remove(first != NULL ? &both[kind] : &both[1 - kind],
+                      first != NULL ? first : second);
+  }
+  return 1;
+}
+
+static void note_changes(occ_slot *slot, const occ_snapshot *now_seen, occ_time now)
+{
+  const unsigned changes = slot->seen ? occ__value_changes(&slot->last, now_seen) : 0;
+
+  if (changes != 0) {
+    slot->changed = now;
+    slot->changes = changes;
+  }
+  if (!slot->seen) {
+    slot->first_seen = now;
+  }
+  slot->seen = 1;
+  slot->last = *now_seen;
+}
+
+static void back_off(occ_slot *slot, int reason, occ_time now)
+{
+  int64_t wait = OCC__CIMD_RETRY_MS;
+
+  for (unsigned i = 0; i < slot->failures && wait < OCC__CIMD_RETRY_MAX_MS; i++) {
+    wait *= 2;
+  }
+  slot->failures++;
+  slot->reason = reason;
+  slot->retry_at = now + (wait < OCC__CIMD_RETRY_MAX_MS ? wait : OCC__CIMD_RETRY_MAX_MS);
+}
+
+void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *value,
+                      occ_freshness fresh, occ_cache_found *found)
+{
+  occ_slot *slot;
+
+  *found = (occ_cache_found){ .value = value, .fetched = ask->now, .first_seen = ask->now };
+  (void)pthread_mutex_lock(&cache->lock);
+  slot = own_slot(cache, ask);
+  if (slot != NULL) {
+    note_changes(slot, &value->snapshot, ask->now);
+    slot->fetched = ask->now;
+    if (make_room(cache, ask->kind, slot, value->size)) {
+      occ__value_hold(value); /* the cache's */
+      occ__slots_set(&cache->slots[ask->kind], slot, value);
+      slot->fresh_until = ask->now + fresh.ms;
+      slot->stale_until = slot->fresh_until;
+      if (ask->kind == OCC__CACHE_DOCUMENT && fresh.may_be_stale) {
+        slot->stale_until += cache->rules.stale_ms; /* never keys: who took them away means it */
+      }
+      slot->failures = 0;
+      slot->reason = 0;
+    } else {
+      occ__slots_set(&cache->slots[ask->kind], slot, NULL);
+      back_off(slot, OCC__REASON_CIMD_BUSY, ask->now);
+    }
+    slot->last_used = ask->now;
+    tell(slot, found);
+    found->value = value;
+    occ__flights_land(&cache->flights, occ__flights_of(&cache->flights, slot));
+  }
+  (void)pthread_mutex_unlock(&cache->lock);
+}
+
+occ_cache_step occ__cache_fail(occ_cache *cache, const occ_cache_ask *ask, int reason,
+                               occ_cache_found *found)
+{
+  occ_cache_step step = refuse(found, reason);
+  occ_slot *slot;
+
+  (void)pthread_mutex_lock(&cache->lock);
+  slot = own_slot(cache, ask);
+  if (slot != NULL && is_fresh(cache, slot, ask->now)) {
+    step = hit(cache, slot, ask, found); /* a look for an unknown key */
+  } else if (slot != NULL) {
+    back_off(slot, reason, ask->now);
+    if (may_be_stale(cache, slot, ask->now)) {
+      step = hit(cache, slot, ask, found);
+    } else if (!is_soon(reason)) {
+      occ__slots_set(&cache->slots[ask->kind], slot, NULL); /* it is gone, or something else */
+      slot->kept = 0;
+    }
+  }
+  if (slot != NULL) {
+    occ__flights_land(&cache->flights, occ__flights_of(&cache->flights, slot));
+  }
+  (void)pthread_mutex_unlock(&cache->lock);
+  return step;
+}
+
+void occ__cache_cancel(occ_cache *cache, occ_ticket ticket)
+{
+  (void)pthread_mutex_lock(&cache->lock);
+  occ__flights_cancel(&cache->flights, ticket);
+  (void)pthread_mutex_unlock(&cache->lock);
+}
+
+/* ---- Forgetting, looking ---- */
+
+/* As if it had never been; a flight goes on, for somebody waits for it. */
+static void forget_slot(occ_slots *slots, occ_slot *slot)
+{
+  if (slot->flight == 0) {
+    occ__slots_remove(slots, slot);
+    return;
+  }
+  occ__slots_set(slots, slot, NULL);
+  slot->seen = slot->kept = slot->reason = 0;
+  slot->changed = slot->first_seen = slot->kid_at = 0;
+  slot->changes = slot->failures = 0;
+}
+
+void occ__cache_forget(occ_cache *cache, occ_span client_id)
+{
+  const occ_cache_ask ask = { .kind = OCC__CACHE_DOCUMENT, .client_id = client_id };
+  names n;
+
+  name_entry(cache, &ask, &n);
+  (void)pthread_mutex_lock(&cache->lock);
+  for (int kind = 0; kind < OCC__CACHE_KINDS; kind++) {
+    occ_slots *slots = &cache->slots[kind];
+
+    for (size_t i = 0; i < slots->count; i++) {
+      if (slots->slot[i].used && (client_id.len == 0 || slots->slot[i].client == n.client)) {
+        forget_slot(slots, &slots->slot[i]);
+      }
+    }
+  }
+  (void)pthread_mutex_unlock(&cache->lock);
+}
+
+int occ__cache_peek(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found *found)
+{
+  const occ_slot *slot;
+  names n;
+
+  *found = (occ_cache_found){ .value = NULL };
+  name_entry(cache, ask, &n);
+  (void)pthread_mutex_lock(&cache->lock);
+  slot = occ__slots_find(&cache->slots[ask->kind], n.name);
+  if (slot != NULL && slot->seen) {
+    tell(slot, found);
+    found->value = NULL;
+  }
+  (void)pthread_mutex_unlock(&cache->lock);
+  return slot != NULL && found->first_seen != 0;
+}

@@ -1,0 +1,916 @@
+/* SPDX-License-Identifier: MIT */
+
+/* occ_cimd with the machine: who is fetched, what is asked of the host, what the policy sees, and what the peer does not.
+ * Case ids: cases A to G of the requirements. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "txn_host.h"
+
+#define ID        "https://app.example.org/c"
+#define KEYS_URL  "https://app.example.org/k"
+#define TYPE      "client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#define PUBLIC    "grant_type=urn:x&client_id=" ID
+#define JSON_TYPE "Content-Type: application/json\r\n"
+#define GRANTS    ",\"grant_types\":[\"urn:x\",\"client_credentials\"]"
+#define DOC(more) "{\"client_id\":\"" ID "\"" more "}"
+#define FLAG      ",\"insufficient_client_authorization_supported\":true"
+#define PKJWT     ",\"token_endpoint_auth_method\":\"private_key_jwt\""
+#define A(kid)    "{" TEST_CLIENT_A_MEMBERS ",\"kid\":\"" kid "\"}"
+#define B(kid)    "{" TEST_CLIENT_B_MEMBERS ",\"kid\":\"" kid "\"}"
+#define JWKS(key) ",\"jwks\":{\"keys\":[" key "]}"
+#define URI       ",\"jwks_uri\":\"" KEYS_URL "\""
+#define SET(key)  "{\"keys\":[" key "]}"
+#define CONFIG_SELF                                                                                \
+  "{" X_BASE                                                                                       \
+  "\"jwt_assertion\":{\"self_issued\":true,\"issuers\":{\"https://other.example.org/c\":{}}},"     \
+  "\"requirements\":{\"attested\":{\"type\":\"jwt_assertion\"}}}"
+#define CONFIG                                                                                     \
+  "{" X_BASE "\"types\":{\"https://bank.example/"                                                  \
+  "ev\":{\"class\":\"provenance\",\"params\":[\"ev\"],\"headers\":[]}},"                           \
+  "\"requirements\":{\"attested\":{\"type\":\"https://bank.example/ev\"}}}"
+
+/* What the web says. */
+typedef struct page {
+  const char *url, *body, *headers;
+  int status;
+} page;
+
+typedef struct web {
+  x_host x;
+  occ_cimd *cimd;
+  page page[4];
+  unsigned fetched, keys_fetched;
+  occ_verdict fetch_verdict; /* where there is no such page */
+} web;
+
+static const void *woken[4];
+static size_t wakes;
+
+static void on_wake(void *user_data)
+{
+  assert_true(wakes < 4);
+  woken[wakes++] = user_data;
+}
+
+static void web_open_as(web *w, const char *options, const char *json)
+{
+  occ_config *config = NULL;
+
+  memset(w, 0, sizeof(*w));
+  wakes = 0;
+  x_init(&w->x, SIZE_MAX, false);
+  w->x.client = w->x.metadata = NULL;
+  assert_int_equal(occ_cimd_new(&w->cimd, w->x.lib, options), OCC_OK);
+  assert_int_equal(occ_config_new(&config, w->x.lib, X_ISSUER), OCC_OK);
+  assert_int_equal(occ_keyring_attach(w->x.ring, config), OCC_OK);
+  assert_int_equal(occ_cimd_attach(w->cimd, config), OCC_OK);
+  assert_int_equal(occ_config_on_wake(config, on_wake), OCC_OK);
+  assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
+  assert_int_equal(occ_server_new(&w->x.server, config), OCC_OK);
+  occ_config_free(config);
+}
+
+static void web_open(web *w, const char *options)
+{
+  web_open_as(w, options, CONFIG);
+}
+
+static void web_close(web *w)
+{
+  occ_cimd_free(w->cimd);
+  x_close(&w->x);
+}
+
+static void put_page(web *w, size_t i, const char *url, const char *body)
+{
+  w->page[i] = (page){ url, body, JSON_TYPE, 200 };
+}
+
+static int answer_fetch(web *w, occ_txn *txn, const occ_question *q)
+{
+  w->fetched++;
+  w->keys_fetched += strcmp(q->url, KEYS_URL) == 0;
+  for (size_t i = 0; i < 4; i++) {
+    const page *p = &w->page[i];
+
+    if (p->url != NULL && strcmp(p->url, q->url) == 0) {
+      return occ_txn_answer_fetch(txn, q->ticket, p->status, p->headers, p->body, strlen(p->body));
+    }
+  }
+  return occ_txn_answer(txn, q->ticket, w->fetch_verdict, NULL, 0);
+}
+
+static occ_txn *web_txn(web *w, const char *body)
+{
+  memset(w->x.asked, 0, sizeof(w->x.asked));
+  return x_txn(&w->x, body);
+}
+
+/* To the end, or until x.stop is asked. */
+static int web_run(web *w, occ_txn *txn)
+{
+  int rc;
+
+  while ((rc = occ_txn_run(txn, w->x.now)) == OCC_PENDING) {
+    const occ_question *q = occ_txn_question(txn);
+
+    if (q->kind == w->x.stop) {
+      return rc;
+    }
+    w->x.asked[q->kind]++;
+    rc = q->kind == OCC_ASK_FETCH ? answer_fetch(w, txn, q) : x_answer(&w->x, txn, q);
+    if (rc == OCC_ERR_MEMORY) {
+      (void)occ_txn_answer(txn, q->ticket, OCC_NO, NULL, 0);
+    } else {
+      assert_int_equal(rc, OCC_OK);
+    }
+  }
+  return rc;
+}
+
+static occ_txn *web_ended(web *w, const char *body)
+{
+  occ_txn *txn = web_txn(w, body);
+
+  w->fetched = w->keys_fetched = 0;
+  (void)web_run(w, txn);
+  assert_true(occ_txn_outcome(txn) != OCC_UNDECIDED);
+  return txn;
+}
+
+static void ends(web *w, const char *why, const char *body, occ_outcome outcome, int status,
+                 const char *reason)
+{
+  occ_txn *txn = web_ended(w, body);
+
+  if (occ_txn_outcome(txn) != outcome || occ_txn_http_status(txn) != status) {
+    fail_msg("%s: outcome %d, %d, %s", why, (int)occ_txn_outcome(txn), occ_txn_http_status(txn),
+             occ_txn_reason(txn));
+  }
+  if (reason != NULL) {
+    assert_string_equal(occ_txn_reason(txn), reason);
+  }
+  occ_txn_free(txn);
+}
+
+static void is_granted(web *w, const char *why, const char *body)
+{
+  ends(w, why, body, OCC_GRANT, 0, NULL);
+}
+
+/* A body with an assertion; the last one made, freed by the next. */
+static const char *signed_by(web *w, const char *key, const char *kid)
+{
+  static char body[8 * 1024];
+  static unsigned number;
+  char header[128], claims[512];
+  char *token;
+
+  (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
+  (void)snprintf(claims, sizeof(claims),
+                 "{\"iss\":\"" ID "\",\"sub\":\"" ID "\",\"aud\":\"" X_ISSUER
+                 "\",\"jti\":\"j%u\",\"exp\":%lld}",
+                 number++, (long long)(w->x.now / 1000 + 60));
+  token = test_jws(key, header, claims);
+  (void)snprintf(body, sizeof(body), X_BODY "&" TYPE "&client_assertion=%s", token);
+  free(token);
+  return body;
+}
+
+/* ---- Who is fetched ---- */
+
+/* C01, E01, G04: once; then it is in the cache. */
+static void test_client__is_fetched_once(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  assert_non_null(
+      strstr(occ_server_metadata(w.x.server), "\"client_id_metadata_document_supported\":true"));
+  assert_true((occ_server_asks(w.x.server) & (1u << OCC_ASK_FETCH)) != 0);
+  assert_true((occ_server_asks(w.x.server) & (1u << OCC_ASK_CLIENT)) != 0);
+  put_page(&w, 0, ID, DOC(GRANTS));
+  is_granted(&w, "first", PUBLIC);
+  assert_int_equal(w.fetched, 1);
+  assert_int_equal(w.x.asked[OCC_ASK_CLIENT], 0);
+  w.x.now += 299999;
+  is_granted(&w, "second", PUBLIC);
+  assert_int_equal(w.fetched, 0);
+  w.x.now += 1;
+  is_granted(&w, "after its time", PUBLIC);
+  assert_int_equal(w.fetched, 1);
+  web_close(&w);
+}
+
+static void test_client__the_fetch_has_its_limit(void **state)
+{
+  occ_txn *txn;
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  txn = web_txn(&w, PUBLIC);
+  w.x.stop = OCC_ASK_FETCH;
+  assert_int_equal(web_run(&w, txn), OCC_PENDING);
+  assert_string_equal(occ_txn_question(txn)->url, ID);
+  assert_int_equal(occ_txn_question(txn)->index, 5120);
+  occ_txn_free(txn);
+  web_close(&w);
+}
+
+/* A02, A22, G01, G02, G03, G06: no fetch, and whose question it is. */
+static void test_client__is_not_fetched(void **state)
+{
+  static const struct {
+    const char *why, *body, *metadata;
+    unsigned client;
+    int granted;
+  } row[] = {
+    { "A02 http", "grant_type=urn:x&client_id=http://app.example.org/c", NULL, 1, 1 },
+    { "another id", "grant_type=urn:x&client_id=agent-7", NULL, 1, 1 },
+    { "no client", "grant_type=urn:x", NULL, 0, 1 },
+    { "A22 the host knows it", PUBLIC, "{}", 0, 1 },
+    { "A03 no such URL", "grant_type=urn:x&client_id=https://app.example.org", NULL, 0, 0 },
+    { "A08 fragment", "grant_type=urn:x&client_id=" ID "%23", NULL, 0, 0 },
+    { "A15 an address", "grant_type=urn:x&client_id=https://127.0.0.1/c", NULL, 0, 0 },
+    { "A13 CR LF", "grant_type=urn:x&client_id=" ID "%0d%0a", NULL, 0, 0 },
+    { "G02 a secret", PUBLIC "&client_secret=x", NULL, 0, 0 },
+    { "G06 no grant", "client_id=" ID, NULL, 0, 0 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    w.x.metadata = row[i].metadata;
+    txn = web_ended(&w, row[i].body);
+    assert_int_equal(w.fetched, 0);
+    assert_int_equal(w.x.asked[OCC_ASK_CLIENT], row[i].client);
+    assert_int_equal(occ_txn_outcome(txn), row[i].granted ? OCC_GRANT : OCC_REFUSE);
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
+/* G01: the form and the assertion name two. */
+static void test_client__two_names(void **state)
+{
+  char body[8 * 1024];
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  (void)snprintf(body, sizeof(body), "%s&client_id=https://other.example.org/c",
+                 signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  ends(&w, "G01", body, OCC_REFUSE, 401, "client_mismatch");
+  assert_int_equal(w.fetched, 0);
+  web_close(&w);
+}
+
+/* G05: which hosts, for what is in the cache too (another cimd with another list refuses before it looks). */
+static void test_client__hosts(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, "{\"hosts\":[\"*.example.net\",\"app.example.com\"]}");
+  put_page(&w, 0, ID, DOC(GRANTS));
+  ends(&w, "G05", PUBLIC, OCC_REFUSE, 401, "client_unknown");
+  assert_int_equal(w.fetched, 0);
+  web_close(&w);
+  web_open(&w, "{\"hosts\":[\"*.example.net\",\"*.example.org\"]}");
+  put_page(&w, 0, ID, DOC(GRANTS));
+  is_granted(&w, "one of the hosts", PUBLIC);
+  web_close(&w);
+}
+
+/* ---- What can be wrong with a response ---- */
+
+/* X9, D-3: one answer for all that is wrong with a document, one for all that may be over soon; the log has the word. */
+static void test_client__failures_look_alike_outside(void **state)
+{
+  static const struct {
+    const char *why, *body, *headers, *word;
+    int status, soon;
+  } row[] = {
+    { "C03 404", "", JSON_TYPE, "cimd_status", 404, 0 },
+    { "C02 G07 302", DOC(GRANTS), JSON_TYPE, "cimd_status", 302, 0 },
+    { "C03 204", "", JSON_TYPE, "cimd_status", 204, 0 },
+    { "C03 304", "", JSON_TYPE, "cimd_status", 304, 0 },
+    { "C15 HTML", DOC(GRANTS), "Content-Type: text/html\r\n", "cimd_content_type", 200, 0 },
+    { "C15 no type", DOC(GRANTS), "", "cimd_content_type", 200, 0 },
+    { "D03 no JSON", "<html>", JSON_TYPE, "cimd_json", 200, 0 },
+    { "D02 another client", "{\"client_id\":\"" ID "/\"}", JSON_TYPE, "cimd_client_id", 200, 0 },
+    { "D06 a secret", DOC(",\"client_secret\":1"), JSON_TYPE, "cimd_secret", 200, 0 },
+    { "D15 no keys", DOC(PKJWT), JSON_TYPE, "cimd_keys", 200, 0 },
+    { "D22 a member", DOC(",\"redirect_uris\":1"), JSON_TYPE, "cimd_member", 200, 0 },
+    { "C03 500", "", JSON_TYPE, "cimd_unreachable", 500, 1 },
+    { "C03 503", "", JSON_TYPE, "cimd_unreachable", 503, 1 },
+    { "429", "", JSON_TYPE, "cimd_unreachable", 429, 1 },
+    { "B02, B12, C11 no response", NULL, NULL, "cimd_unreachable", 0, 1 },
+  };
+  char first[2][512] = { "", "" };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    char *text = first[row[i].soon];
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    if (row[i].body != NULL) {
+      w.page[0] = (page){ ID, row[i].body, row[i].headers, row[i].status };
+    }
+    for (int again = 0; again <= 1; again++) { /* during the pause, without a fetch, the same */
+      txn = web_ended(&w, PUBLIC);
+      assert_int_equal(w.fetched, again ? 0 : 1);
+      assert_int_equal(occ_txn_outcome(txn), row[i].soon ? OCC_FAILED : OCC_REFUSE);
+      assert_int_equal(occ_txn_http_status(txn), row[i].soon ? 503 : 401);
+      assert_string_equal(occ_txn_reason(txn), row[i].soon ? "host_retry" : "client_unknown");
+      if (text[0] == '\0') {
+        (void)snprintf(text, 512, "%s", occ_txn_body(txn, NULL));
+      }
+      assert_string_equal(occ_txn_body(txn, NULL), text);
+      assert_true(x_logged(txn, "detail", row[i].word));
+      occ_txn_free(txn);
+    }
+    put_page(&w, 0, ID, DOC(GRANTS)); /* E08, E09 */
+    w.x.now += 2000;
+    is_granted(&w, row[i].why, PUBLIC);
+    web_close(&w);
+  }
+}
+
+/* E14: over the budget is 503, and another host works. */
+static void test_client__budget(void **state)
+{
+  static const char other[] = "https://other.example.org/c";
+  web w;
+  (void)state;
+
+  web_open(&w, "{\"fetches_per_minute_per_host\":1}");
+  put_page(&w, 0, ID, DOC(GRANTS));
+  put_page(&w, 1, other, "{\"client_id\":\"https://other.example.org/c\"" GRANTS "}");
+  is_granted(&w, "first", PUBLIC);
+  ends(&w, "E14 same host", "grant_type=urn:x&client_id=https://app.example.org/2", OCC_FAILED, 503,
+       "host_retry");
+  assert_int_equal(w.fetched, 0);
+  is_granted(&w, "E14 other host", "grant_type=urn:x&client_id=https://other.example.org/c");
+  is_granted(&w, "E14 what is in the cache", PUBLIC);
+  web_close(&w);
+}
+
+/* ---- Metadata ---- */
+
+static void test_client__grants(void **state)
+{
+  static const struct {
+    const char *why, *document, *body;
+    int granted;
+  } row[] = {
+    { "D17 absent: only codes", DOC(PKJWT JWKS(A("1"))), NULL, 0 },
+    { "D17 another", DOC(PKJWT JWKS(A("1")) ",\"grant_types\":[\"urn:x\"]"), NULL, 0 },
+    { "D17 empty", DOC(PKJWT JWKS(A("1")) ",\"grant_types\":[]"), NULL, 0 },
+    { "D18 beside an unknown one", DOC(PKJWT JWKS(A("1")) GRANTS), NULL, 1 },
+    { "D08 a public client, a grant that it can have", DOC(GRANTS), PUBLIC, 1 },
+    { "D08 a public client, client credentials", DOC(GRANTS), X_BODY "&client_id=" ID, 0 },
+    { "absent: a code", DOC(""), "grant_type=authorization_code&code=x&client_id=" ID, 1 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    put_page(&w, 0, ID, row[i].document);
+    ends(&w, row[i].why,
+         row[i].body == NULL ? signed_by(&w, TEST_CLIENT_A_PRIVATE, "1") : row[i].body,
+         row[i].granted ? OCC_GRANT : OCC_REFUSE, row[i].granted ? 0 : 400,
+         row[i].granted ? NULL : "grant_type_unregistered");
+    web_close(&w);
+  }
+}
+
+/* D19, D-6 */
+static void test_client__challenge_only_with_the_flag(void **state)
+{
+  static const struct {
+    const char *why, *document;
+    occ_outcome want;
+  } row[] = {
+    { "true", DOC(PKJWT JWKS(A("1")) GRANTS FLAG), OCC_CHALLENGE },
+    { "absent", DOC(PKJWT JWKS(A("1")) GRANTS), OCC_REFUSE },
+    { "a text",
+      DOC(PKJWT JWKS(A("1")) GRANTS ",\"insufficient_client_authorization_supported\":\"true\""),
+      OCC_REFUSE },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+    web w;
+
+    web_open(&w, NULL);
+    w.x.challenge = "attested";
+    put_page(&w, 0, ID, row[i].document);
+    txn = web_ended(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    print_message("  D19 %s\n", row[i].why);
+    assert_int_equal(occ_txn_outcome(txn), row[i].want);
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
+/* What the policy is told: a number, or -1. */
+static long long fact(const occ_txn *txn, const char *pointer)
+{
+  const char *text = occ_txn_fact(txn, pointer, NULL);
+
+  return text == NULL ? -1 : strtoll(text, NULL, 10);
+}
+
+static occ_txn *at_decide(web *w, const char *body)
+{
+  occ_txn *txn = web_txn(w, body);
+
+  w->x.stop = OCC_ASK_DECIDE;
+  assert_int_equal(web_run(w, txn), OCC_PENDING);
+  w->x.stop = OCC_ASK_NONE;
+  return txn;
+}
+
+static void test_client__facts_for_the_policy(void **state)
+{
+  occ_txn *txn;
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS FLAG));
+  txn = at_decide(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(fact(txn, "/client/first_seen"), X_T0);
+  assert_int_equal(fact(txn, "/client/age"), 0);
+  assert_string_equal(occ_txn_fact(txn, "/client/host", NULL), "\"app.example.org\"");
+  assert_null(occ_txn_fact(txn, "/client/changed", NULL));
+  assert_string_equal(occ_txn_fact(txn, "/client/key", NULL), "\"" TEST_CLIENT_A_THUMBPRINT "\"");
+  assert_string_equal(occ_txn_fact(txn, "/client/challenge_supported", NULL), "true");
+  assert_string_equal(occ_txn_fact(txn, "/client/metadata/client_id", NULL), "\"" ID "\"");
+  occ_txn_free(txn);
+
+  w.x.now += 1000;
+  txn = at_decide(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(fact(txn, "/client/age"), 1000);
+  occ_txn_free(txn);
+
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS)); /* CH-1, CH-2 */
+  w.x.now = X_T0 + 300000;
+  txn = at_decide(&w, signed_by(&w, TEST_CLIENT_B_PRIVATE, "1"));
+  assert_int_equal(fact(txn, "/client/first_seen"), X_T0);
+  assert_int_equal(fact(txn, "/client/changed"), X_T0 + 300000);
+  assert_string_equal(occ_txn_fact(txn, "/client/changes", NULL),
+                      "[\"keys\",\"challenge_supported\"]");
+  occ_txn_free(txn);
+
+  assert_int_equal(occ_cimd_forget(w.cimd, ID), OCC_OK);
+  w.x.now += 1;
+  txn = at_decide(&w, signed_by(&w, TEST_CLIENT_B_PRIVATE, "1"));
+  assert_int_equal(fact(txn, "/client/first_seen"), w.x.now);
+  assert_null(occ_txn_fact(txn, "/client/changed", NULL));
+  occ_txn_free(txn);
+  web_close(&w);
+}
+
+/* ---- Keys ---- */
+
+static void test_keys__of_jwks_uri(void **state)
+{
+  occ_txn *txn;
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  is_granted(&w, "two fetches", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(w.fetched, 2);
+  is_granted(&w, "none", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(w.fetched, 0);
+  ends(&w, "signed by another", signed_by(&w, TEST_CLIENT_B_PRIVATE, "1"), OCC_REFUSE, 401, NULL);
+  assert_int_equal(w.fetched, 0);
+  w.x.now += 1;
+  put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
+  is_granted(&w, "F04 rotated", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"));
+  assert_int_equal(w.fetched, 1);
+  for (int i = 0; i < 20; i++) { /* F05 */
+    ends(&w, "F05", signed_by(&w, TEST_CLIENT_B_PRIVATE, "3"), OCC_REFUSE, 401, "jose_key_unknown");
+    assert_int_equal(w.fetched, 0);
+  }
+  is_granted(&w, "F05 the good ones stay", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  txn = at_decide(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(fact(txn, "/client/changed"), X_T0 + 1);
+  assert_string_equal(occ_txn_fact(txn, "/client/changes", NULL), "[\"keys\"]");
+  occ_txn_free(txn);
+  w.page[1].status = 500; /* F06 */
+  w.x.now += 30000;
+  ends(&w, "F06", signed_by(&w, TEST_CLIENT_B_PRIVATE, "3"), OCC_REFUSE, 401, "jose_key_unknown");
+  assert_int_equal(w.fetched, 1);
+  is_granted(&w, "F06", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  w.x.now += 300000; /* F10 */
+  ends(&w, "F10", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"), OCC_FAILED, 503, "host_retry");
+  web_close(&w);
+}
+
+static void test_keys__failures(void **state)
+{
+  static const struct {
+    const char *why, *set;
+    int status;
+    const char *word;
+  } row[] = {
+    { "F01 302", SET(A("1")), 302, "cimd_status" },
+    { "F03 a private key", SET(A("1") "," TEST_CLIENT_B_PRIVATE), 200, "cimd_secret" },
+    { "F12 empty", SET(""), 200, "cimd_keys" },
+    { "no JSON", "x", 200, "cimd_json" },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+    put_page(&w, 1, KEYS_URL, row[i].set);
+    w.page[1].status = row[i].status;
+    txn = web_ended(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    assert_int_equal(occ_txn_outcome(txn), OCC_REFUSE);
+    assert_int_equal(occ_txn_http_status(txn), 401);
+    assert_true(x_logged(txn, "detail", row[i].word));
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
+/* F02: no more is asked for than may be read. */
+static void test_keys__the_fetch_has_its_limit(void **state)
+{
+  occ_txn *txn;
+  web w;
+  (void)state;
+
+  web_open(&w, "{\"jwks_octets\":2000}");
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+  txn = web_txn(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  w.x.stop = OCC_ASK_FETCH;
+  assert_int_equal(web_run(&w, txn), OCC_PENDING);
+  assert_int_equal(answer_fetch(&w, txn, occ_txn_question(txn)), OCC_OK);
+  assert_int_equal(web_run(&w, txn), OCC_PENDING);
+  assert_string_equal(occ_txn_question(txn)->url, KEYS_URL);
+  assert_int_equal(occ_txn_question(txn)->index, 2000);
+  occ_txn_free(txn);
+  web_close(&w);
+}
+
+/* Keys of a client that the host knows are the host's, whatever its id looks like. */
+static void test_keys__of_others_are_the_hosts(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  w.x.metadata = "{\"client_id\":\"" ID "\",\"token_endpoint_auth_method\":\"private_key_jwt\"}";
+  w.x.verdict[OCC_ASK_KEYS] = OCC_YES;
+  w.x.data[OCC_ASK_KEYS] = SET(A("1"));
+  is_granted(&w, "A22", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(w.x.asked[OCC_ASK_KEYS], 1);
+  assert_int_equal(w.fetched, 0);
+  web_close(&w);
+}
+
+/* A follow-up with a statement of this issuer, signed with the client's own key. */
+static const char *vouched_by(web *w, const char *issuer)
+{
+  static char body[16 * 1024];
+  char claims[4096], *token;
+
+  (void)snprintf(claims, sizeof(claims),
+                 "{\"iss\":\"%s\",\"sub\":\"" ID "\",\"aud\":\"" X_ISSUER
+                 "\",\"nonce\":\"%s\",\"jti\":\"e\",\"iat\":%lld,\"exp\":%lld}",
+                 issuer, w->x.handle, (long long)(w->x.now / 1000),
+                 (long long)(w->x.now / 1000 + 60));
+  token = test_jws(TEST_CLIENT_A_PRIVATE,
+                   "{\"alg\":\"ES256\",\"typ\":\"client-challenge-assertion+jwt\",\"kid\":\"1\"}",
+                   claims);
+  (void)snprintf(body, sizeof(body),
+                 "%s&challenge_session=%s&claim_token_format=" X_JWT "&claim_token=%s",
+                 signed_by(w, TEST_CLIENT_A_PRIVATE, "1"), w->x.handle, token);
+  free(token);
+  return body;
+}
+
+/* Evidence: keys of the client itself, where its type lets it speak for itself; keys of others never. */
+static void test_keys__of_evidence(void **state)
+{
+  static const struct {
+    const char *why, *issuer, *document;
+    int granted;
+    unsigned keys; /* asked of the host */
+  } row[] = {
+    { "its own, in the document", ID, DOC(PKJWT JWKS(A("1")) GRANTS FLAG), 1, 0 },
+    { "its own, behind jwks_uri", ID, DOC(PKJWT URI GRANTS FLAG), 1, 0 },
+    { "another client's", "https://other.example.org/c", DOC(PKJWT JWKS(A("1")) GRANTS FLAG), 0,
+      1 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open_as(&w, NULL, CONFIG_SELF);
+    put_page(&w, 0, ID, row[i].document);
+    put_page(&w, 1, KEYS_URL, SET(A("1")));
+    put_page(&w, 2, "https://other.example.org/c",
+             "{\"client_id\":\"https://other.example.org/c\"" PKJWT JWKS(A("1")) GRANTS "}");
+    ends(&w, "the other is known", "grant_type=urn:x&client_id=https://other.example.org/c",
+         OCC_REFUSE, 401, "client_not_authenticated");
+    assert_int_equal(w.fetched, 1);
+    w.x.challenge = "attested";
+    txn = web_ended(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    assert_int_equal(occ_txn_outcome(txn), OCC_CHALLENGE);
+    assert_int_equal(x_handle(&w.x, txn), 1);
+    occ_txn_free(txn);
+    txn = web_ended(&w, vouched_by(&w, row[i].issuer));
+    assert_int_equal(occ_txn_outcome(txn), row[i].granted ? OCC_GRANT : OCC_REFUSE);
+    assert_int_equal(w.x.asked[OCC_ASK_KEYS], row[i].keys);
+    assert_int_equal(w.fetched, 0);
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
+/* D12, AU-2, AU-3 */
+static void test_client__must_authenticate(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  ends(&w, "AU-2 without an assertion", PUBLIC, OCC_REFUSE, 401, "client_not_authenticated");
+  ends(&w, "AU-3 another key", signed_by(&w, TEST_CLIENT_B_PRIVATE, "1"), OCC_REFUSE, 401, NULL);
+  is_granted(&w, "AU-3", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  web_close(&w);
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(",\"token_endpoint_auth_method\":\"foo_jwt\"" GRANTS));
+  ends(&w, "D12", PUBLIC, OCC_REFUSE, 401, "client_not_authenticated");
+  web_close(&w);
+}
+
+/* ---- Waiting ---- */
+
+static occ_txn *at_fetch(web *w)
+{
+  occ_txn *txn = web_txn(w, PUBLIC);
+
+  w->x.stop = OCC_ASK_FETCH;
+  assert_int_equal(web_run(w, txn), OCC_PENDING);
+  w->x.stop = OCC_ASK_NONE;
+  return txn;
+}
+
+static occ_txn *at_wait(web *w)
+{
+  occ_txn *txn = NULL;
+
+  assert_int_equal(occ_txn_new(&txn, w->x.server, OCC_TOKEN, w), OCC_OK);
+  assert_int_equal(occ_txn_set_body(txn, PUBLIC, strlen(PUBLIC)), OCC_OK);
+  assert_int_equal(occ_txn_run(txn, w->x.now), OCC_PENDING);
+  assert_int_equal(occ_txn_question(txn)->kind, OCC_ASK_WAIT);
+  return txn;
+}
+
+static void test_wait__a_follower_has_what_was_fetched(void **state)
+{
+  occ_txn *first, *second;
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(GRANTS));
+  first = at_fetch(&w);
+  second = at_wait(&w);
+  w.fetched = 0;
+  (void)web_run(&w, first);
+  assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+  assert_int_equal(wakes, 1);
+  assert_ptr_equal(woken[0], &w);
+  (void)web_run(&w, second);
+  assert_int_equal(occ_txn_outcome(second), OCC_GRANT);
+  assert_int_equal(w.fetched, 1);
+  occ_txn_free(first);
+  occ_txn_free(second);
+  web_close(&w);
+}
+
+/* G08: the one that fetches goes away, in each way in which it can. */
+static void test_wait__a_follower_takes_over(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 4; way++) {
+    occ_txn *first, *second;
+    web w;
+
+    print_message("  way %d\n", way);
+    web_open(&w, NULL);
+    first = at_fetch(&w);
+    second = at_wait(&w);
+    if (way == 0) {
+      occ_txn_free(first);
+      first = NULL;
+    } else if (way == 1) { /* its deadline */
+      occ_txn_free(second);
+      w.x.now += 5000;
+      second = at_wait(&w);
+      w.x.now += 5000;
+      assert_int_equal(occ_txn_run(first, w.x.now), OCC_ERR_DEADLINE);
+    } else if (way == 2) { /* its fetcher cannot say */
+      assert_int_equal(occ_txn_answer(first, occ_txn_question(first)->ticket, OCC_RETRY, NULL, 0),
+                       OCC_OK);
+      assert_int_equal(occ_txn_run(first, w.x.now), OCC_ERR_ANSWER);
+    } else { /* nothing: only time passes, and the host forgot it */
+      occ_txn_free(second);
+      w.x.now += 5000;
+      second = at_wait(&w);
+      w.x.now += 5000;
+    }
+    assert_int_equal(wakes, way == 3 ? 0 : 1);
+    put_page(&w, 0, ID, DOC(GRANTS));
+    w.fetched = 0;
+    (void)web_run(&w, second);
+    assert_int_equal(occ_txn_outcome(second), OCC_GRANT);
+    assert_int_equal(w.fetched, 1);
+    occ_txn_free(first);
+    occ_txn_free(second);
+    web_close(&w);
+  }
+}
+
+static void test_wait__a_follower_goes(void **state)
+{
+  occ_txn *first, *second;
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(GRANTS));
+  first = at_fetch(&w);
+  second = at_wait(&w);
+  occ_txn_free(second);
+  (void)web_run(&w, first);
+  assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+  assert_int_equal(wakes, 0);
+  occ_txn_free(first);
+  web_close(&w);
+}
+
+/* ---- The rest ---- */
+
+/* G09: whatever fails, it is refused or failed, nothing is left, and the next request gets there. */
+static void test_txn__survives_every_failed_allocation(void **state)
+{
+  int ended = 0;
+  (void)state;
+
+  for (size_t n = 0; !ended && n < 400; n++) {
+    occ_txn *txn;
+    web w;
+
+    web_open(&w, NULL);
+    put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+    put_page(&w, 1, KEYS_URL, SET(A("1")));
+    w.x.fm.until = w.x.fm.count + n;
+    txn = web_txn(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    if (txn != NULL) {
+      (void)web_run(&w, txn);
+      assert_true(occ_txn_outcome(txn) == OCC_GRANT || w.x.fm.failed);
+    }
+    ended = !w.x.fm.failed;
+    occ_txn_free(txn);
+    w.x.fm.until = SIZE_MAX;
+    w.x.now += 2000; /* a failure that was told as the host's makes a pause */
+    is_granted(&w, "afterwards", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    web_close(&w);
+  }
+  assert_true(ended);
+}
+
+static void test_cimd_new__survives_every_failed_allocation(void **state)
+{
+  int rc = OCC_ERR_MEMORY;
+  x_host x;
+  (void)state;
+
+  x_init(&x, SIZE_MAX, false);
+  for (size_t n = 0; n < 100; n++) {
+    occ_cimd *cimd = NULL;
+    size_t live = x.fm.live;
+
+    x.fm.failed = false;
+    x.fm.until = x.fm.count + n;
+    rc = occ_cimd_new(&cimd, x.lib, "{\"hosts\":[\"a.org\",\"b.org\"]}");
+    if (!x.fm.failed) {
+      occ_cimd_free(cimd);
+      break;
+    }
+    assert_int_equal(rc, OCC_ERR_MEMORY);
+    assert_null(cimd);
+    assert_int_equal(x.fm.live, live);
+  }
+  assert_int_equal(rc, OCC_OK);
+  x.server = NULL;
+  x_close(&x);
+}
+
+static void test_cimd__arguments(void **state)
+{
+  struct sockaddr_in in = { .sin_family = AF_INET };
+  char id[2100];
+  occ_cimd *cimd = (occ_cimd *)(uintptr_t)1;
+  web w;
+  (void)state;
+
+  web_open(&w, "{\"development\":true,\"allow_addresses\":[\"127.0.0.2/32\"]}");
+  assert_int_equal(occ_cimd_new(NULL, w.x.lib, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_new(&cimd, NULL, NULL), OCC_ERR_ARGUMENT);
+  assert_null(cimd);
+  assert_int_equal(occ_cimd_new(&cimd, w.x.lib, "[]"), OCC_ERR_SYNTAX);
+  assert_null(cimd);
+  assert_int_equal(occ_cimd_attach(NULL, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_attach(w.cimd, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_forget(NULL, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_forget(w.cimd, ""), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_forget(w.cimd, NULL), OCC_OK);
+  memset(id, 'a', sizeof(id));
+  id[2048] = '\0';
+  assert_int_equal(occ_cimd_forget(w.cimd, id), OCC_OK);
+  id[2048] = 'a';
+  id[2049] = '\0';
+  assert_int_equal(occ_cimd_forget(w.cimd, id), OCC_ERR_ARGUMENT);
+  assert_int_equal(inet_pton(AF_INET, "127.0.0.2", &in.sin_addr), 1);
+  assert_int_equal(occ_cimd_may_connect(w.cimd, (struct sockaddr *)&in, sizeof(in)), 1);
+  assert_int_equal(occ_cimd_may_connect(NULL, (struct sockaddr *)&in, sizeof(in)), 0);
+  assert_int_equal(occ_cimd_may_connect(w.cimd, NULL, sizeof(in)), 0);
+  assert_int_equal(inet_pton(AF_INET, "127.0.0.1", &in.sin_addr), 1);
+  assert_int_equal(occ_cimd_may_connect(w.cimd, (struct sockaddr *)&in, sizeof(in)), 0);
+  occ_cimd_free(NULL);
+  web_close(&w);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_client__is_fetched_once),
+    cmocka_unit_test(test_client__the_fetch_has_its_limit),
+    cmocka_unit_test(test_client__is_not_fetched),
+    cmocka_unit_test(test_client__two_names),
+    cmocka_unit_test(test_client__hosts),
+    cmocka_unit_test(test_client__failures_look_alike_outside),
+    cmocka_unit_test(test_client__budget),
+    cmocka_unit_test(test_client__grants),
+    cmocka_unit_test(test_client__challenge_only_with_the_flag),
+    cmocka_unit_test(test_client__facts_for_the_policy),
+    cmocka_unit_test(test_keys__of_jwks_uri),
+    cmocka_unit_test(test_keys__failures),
+    cmocka_unit_test(test_keys__the_fetch_has_its_limit),
+    cmocka_unit_test(test_keys__of_others_are_the_hosts),
+    cmocka_unit_test(test_keys__of_evidence),
+    cmocka_unit_test(test_client__must_authenticate),
+    cmocka_unit_test(test_wait__a_follower_has_what_was_fetched),
+    cmocka_unit_test(test_wait__a_follower_takes_over),
+    cmocka_unit_test(test_wait__a_follower_goes),
+    cmocka_unit_test(test_txn__survives_every_failed_allocation),
+    cmocka_unit_test(test_cimd_new__survives_every_failed_allocation),
+    cmocka_unit_test(test_cimd__arguments),
+  };
+  return cmocka_run_group_tests_name("cimd/cimd", tests, NULL, NULL);
+}
