@@ -91,11 +91,12 @@ occ_step occ__request_not_recalled(occ_txn *txn)
   return OCC__GO;
 }
 
-static size_t octets_of(const occ_txn *txn, const char *name)
+/* What is longer than its own limit is refused by that, or not read. */
+static size_t octets_of(const occ_txn *txn, const char *name, size_t most)
 {
   const occ_param *param = occ__form_find(&txn->form, name, 0);
 
-  return param == NULL ? 0 : param->value_len;
+  return param == NULL || param->value_len > most ? 0 : param->value_len;
 }
 
 /* All that this request can make us read as JSON. Each has a limit of its own; together they would cost more than a refusal
@@ -104,17 +105,20 @@ static size_t json_octets(const occ_txn *txn)
 {
   const occ_server *server = txn->server;
   const occ_header *proof = occ__headers_find(&txn->headers, OCC__HEADER_DPOP, 0);
-  const size_t claims = octets_of(txn, "claims");
-  size_t octets = octets_of(txn, "authorization_details");
+  size_t octets = octets_of(txn, "authorization_details", OCC__MAX_DETAILS) +
+                  octets_of(txn, "claims", OCC__MAX_CLAIMS);
 
-  octets += claims > OCC__MAX_CLAIMS ? 0 : claims;
-  octets += txn->client_set ? 0 : octets_of(txn, "client_assertion");
-  octets += server->dpop_host || proof == NULL ? 0 : proof->value_len;
+  if (!txn->client_set) {
+    octets += octets_of(txn, "client_assertion", OCC__MAX_JWT);
+  }
+  if (!server->dpop_host && proof != NULL && proof->value_len <= OCC__MAX_PROOF) {
+    octets += proof->value_len;
+  }
   for (size_t i = 0; i < server->kinds; i++) {
     const occ_kind *kind = &server->kind[i];
 
     for (const char *const *name = kind->params; *name != NULL; name++) {
-      octets += kind->type == occ_type_builtin(kind->key) ? octets_of(txn, *name) : 0;
+      octets += kind->type == occ_type_builtin(kind->key) ? octets_of(txn, *name, OCC__MAX_JWT) : 0;
     }
   }
   return octets;

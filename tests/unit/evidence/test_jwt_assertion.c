@@ -641,7 +641,7 @@ static void test_token__length(void **state)
       expect(x, txn, NULL);
     } else {
       assert_int_equal(x_run(x, txn), OCC_OK);
-      assert_string_equal(occ_txn_reason(txn), "json_too_large");
+      assert_string_equal(occ_txn_reason(txn), "evidence_malformed");
     }
     assert_true((strlen(token) <= OCC__MAX_JWT) == (fill == 11800));
     occ_txn_free(txn);
