@@ -13,7 +13,7 @@
 #include "reply.h"
 
 #define MOST_STATE   1024u
-#define MOST_DETAILS (8u * 1024u) /* libocc's own limit, which the query has not passed */
+#define MOST_DETAILS (4u * 1024u) /* libocc's own limit, which the query has not passed */
 #define THUMBPRINT   43u          /* base64url of 32 octets */
 
 /* ---- Reading an authorization request -------------------------------------------------------- */
