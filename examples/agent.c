@@ -58,10 +58,13 @@ static int add_keys(occ_agent *agent, json_t *keys)
 
   json_object_foreach(keys, use, jwk)
   {
-    char *text = json_dumps(jwk, JSON_COMPACT);
+    char *text = json_dumps(jwk, JSON_COMPACT | JSON_ENCODE_ANY);
 
     if (rc == OCC_OK) {
       rc = text != NULL ? occ_agent_add_key(agent, use, text, strlen(text)) : OCC_ERR_MEMORY;
+      if (rc != OCC_OK) {
+        fprintf(stderr, "keys.%s: ", use);
+      }
     }
     free(text);
   }
@@ -73,8 +76,12 @@ static int make_agent(agent_program *me)
   const char *id = json_string_value(json_object_get(me->options.config, "client_id"));
   const char *secret = json_string_value(json_object_get(me->options.config, "client_secret"));
   char *options = libocc_options(me->options.config);
-  int rc = options != NULL && id != NULL && secret != NULL ? OCC_OK : OCC_ERR_ARGUMENT;
+  int rc = options != NULL ? OCC_OK : OCC_ERR_MEMORY;
 
+  if (rc == OCC_OK && (id == NULL || secret == NULL)) {
+    fprintf(stderr, "client_id and client_secret: ");
+    rc = OCC_ERR_CONFIG;
+  }
   if (rc == OCC_OK) {
     rc = occ_lib_new(&me->lib, NULL);
   }
@@ -89,7 +96,7 @@ static int make_agent(agent_program *me)
     rc = me->curl != NULL ? OCC_OK : OCC_ERR_MEMORY;
   }
   if (rc != OCC_OK) {
-    fprintf(stderr, "configuration: %s\n", occ_status_text(rc));
+    fprintf(stderr, "%s\n", occ_status_text(rc));
   }
   free(options);
   return rc;

@@ -79,6 +79,19 @@ int write_private_file(const char *path, const char *text)
   return good;
 }
 
+json_t *read_config(const char *path)
+{
+  json_error_t error;
+  json_t *config = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+
+  if (config == NULL && error.line > 0) {
+    fprintf(stderr, "%s, line %d: %s\n", path, error.line, error.text);
+  } else if (config == NULL) {
+    fprintf(stderr, "%s\n", error.text); /* it could not be opened; the text has its name */
+  }
+  return config;
+}
+
 static int hex_value(char c)
 {
   static const char digits[] = "0123456789abcdef";

@@ -16,6 +16,7 @@ char *text_copy(const char *text, size_t len);              /* NULL: no memory *
 char *base64url(const unsigned char *octets, size_t len);   /* NULL: no memory */
 char *random_text(size_t octets);                           /* base64url; NULL: no randomness */
 int write_private_file(const char *path, const char *text); /* mode 0600; 1 or 0 */
+json_t *read_config(const char *path);                      /* NULL: said what is wrong with it */
 
 /* A form component decoded, NUL-terminated; *decoded_len may be NULL. NULL: a bad escape, or no
  * memory. */

@@ -224,13 +224,11 @@ int host_make(as_host *host, json_t *config)
  * replaced last, at once, and only if no session that waits would be lost. */
 static as_snapshot *load_again(as_host *host)
 {
-  json_error_t error;
-  json_t *config = json_load_file(host->path, JSON_REJECT_DUPLICATES, &error);
+  json_t *config = read_config(host->path);
   as_snapshot *fresh = NULL;
   int log = -1;
 
   if (config == NULL) {
-    fprintf(stderr, "%s, line %d: %s\n", host->path, error.line, error.text);
     return NULL;
   }
   if (!listen_put_port(config, host->fd)) {

@@ -69,6 +69,11 @@ int keys_print_public(const char *jwk_path)
   json_t *jwk = json_load_file(jwk_path, 0, NULL);
   int status = 3;
 
+  if (!json_is_object(jwk)) {
+    fprintf(stderr, "%s: cannot be read, or holds no key\n", jwk_path);
+    json_decref(jwk);
+    return status;
+  }
   (void)json_object_del(jwk, "d");
   status = print_line(jwk);
   json_decref(jwk);

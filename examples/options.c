@@ -89,15 +89,12 @@ static int read_option(agent_options *out, int argc, char **argv, int *i)
 
 int options_read(agent_options *out, int argc, char **argv)
 {
-  json_error_t error;
-
   if (argc < 2 || argv[1][0] == '-') {
     fputs(usage, stderr);
     return USAGE;
   }
-  out->config = json_load_file(argv[1], JSON_REJECT_DUPLICATES, &error);
+  out->config = read_config(argv[1]);
   if (out->config == NULL) {
-    fprintf(stderr, "%s, line %d: %s\n", argv[1], error.line, error.text);
     return FAILED;
   }
   out->params = json_deep_copy(json_object_get(out->config, "params"));

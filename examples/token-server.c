@@ -250,16 +250,14 @@ int main(int argc, char **argv)
 {
   as_host *host = NULL;
   json_t *config = NULL;
-  json_error_t error;
   int status = EXIT_FAILURE;
 
-  if (argc != 2) {
+  if (argc != 2 || argv[1][0] == '-') {
     fprintf(stderr, "usage: token-server CONFIG.json\n");
     return 2;
   }
-  config = json_load_file(argv[1], JSON_REJECT_DUPLICATES, &error);
+  config = read_config(argv[1]);
   if (config == NULL) {
-    fprintf(stderr, "%s, line %d: %s\n", argv[1], error.line, error.text);
     return EXIT_FAILURE;
   }
   host = calloc(1, sizeof(*host)); /* not on the stack: it has the counters in it */

@@ -309,7 +309,9 @@ static void add_everything(occ_server *server, size_t kind, size_t i)
 
 /* ---- Requests of a client that libocc has to authenticate; it has registered what it likes ---- */
 
-#define BY_KEY   "{\"token_endpoint_auth_method\":\"private_key_jwt\",\"jwks\":{\"keys\":["
+#define BY_KEY                                                                                     \
+  "{\"client_id\":\"" TRAFFIC_CLIENT "\",\"token_endpoint_auth_method\":\"private_key_jwt\","      \
+  "\"jwks\":{\"keys\":["
 #define RSA_LEN  512u /* 4,096 bits */
 #define RSA_KEYS 40   /* as many as its metadata may hold */
 #define ASSERTED                                                                                   \
