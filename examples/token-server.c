@@ -29,6 +29,10 @@
 #define THREADS       4u
 #define HEADER_MEMORY (64u * 1024u) /* above libocc's 16 KiB a header, so that libocc answers */
 #define IDLE_SECONDS  15u
+/* A peer that sends on and on, or an octet now and then, is never idle. Whoever is slow with the
+ * header lines, before a request is one, is for the proxy in front to stop. */
+#define MOST_SENT     (4u * 1024u * 1024u)
+#define MOST_MS       30000
 
 /* ---- Which path is whose --------------------------------------------------------------------- */
 
@@ -62,13 +66,21 @@ static const route routes[] = {
   { NULL, "GET", handle_metadata }, /* its path depends on the issuer's */
 };
 
+/* Where GET is right HEAD is, too, but not where it would make a code. MHD leaves the body out. */
+static int is_method_of(const route *of, const char *method)
+{
+  return strcmp(of->method, method) == 0 ||
+         (strcmp(method, "HEAD") == 0 && strcmp(of->method, "GET") == 0 &&
+          of->handle != handle_authorize);
+}
+
 static enum MHD_Result dispatch(as_request *request, const char *path, const char *method)
 {
   for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
     const char *own = routes[i].path != NULL ? routes[i].path : request->as->metadata_path;
 
     if (strcmp(own, path) == 0) {
-      return strcmp(routes[i].method, method) == 0
+      return is_method_of(&routes[i], method)
                  ? routes[i].handle(request)
                  : reply_text(request->connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain",
                               text_copy("", 0), "Allow", routes[i].method);
@@ -80,13 +92,18 @@ static enum MHD_Result dispatch(as_request *request, const char *path, const cha
 
 /* ---- HTTP ------------------------------------------------------------------------------------ */
 
-/* Keeps one octet more than is allowed and drops the rest: libocc then sees that it is too much. */
+/* Keeps one octet more than is allowed and drops the rest: libocc then sees that it is too much. 0:
+ * no memory, or somebody who means to keep us busy; the connection is closed. */
 static int take_body(as_request *request, const char *data, size_t len)
 {
   size_t room = MOST_BODY + 1 - request->len;
   size_t cap = 0;
   char *body = NULL;
 
+  request->sent += len;
+  if (request->sent > MOST_SENT || steady_ms() > request->begun + MOST_MS) {
+    return 0;
+  }
   len = len < room ? len : room;
   if (request->cap - request->len < len) {
     cap = 2 * (request->len + len);
@@ -112,6 +129,7 @@ static as_request *begin(as_host *host, struct MHD_Connection *connection)
     request->host = host;
     request->as = host_hold(host);
     request->connection = connection;
+    request->begun = steady_ms();
   }
   return request;
 }
