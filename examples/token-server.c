@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "authorize.h"
@@ -121,6 +122,26 @@ static int take_body(as_request *request, const char *data, size_t len)
   return 1;
 }
 
+static enum MHD_Result count_framing(void *count, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+  (void)kind;
+  (void)value;
+  *(int *)count +=
+      strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+  return MHD_YES;
+}
+
+/* Where a body ends must be as clear to us as to the proxy in front, or the rest would be somebody
+ * else's request. spec: RFC 9112 section 6.3 */
+static int has_one_end(struct MHD_Connection *connection)
+{
+  int count = 0;
+
+  (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &count);
+  return count <= 1;
+}
+
 static as_request *begin(as_host *host, struct MHD_Connection *connection)
 {
   as_request *request = calloc(1, sizeof(*request));
@@ -144,6 +165,10 @@ static enum MHD_Result on_request(void *user_data, struct MHD_Connection *connec
 
   (void)version;
   if (request == NULL) {
+    if (!has_one_end(connection)) { /* answered before the body: MHD closes the connection */
+      return reply_text(connection, MHD_HTTP_BAD_REQUEST, "text/plain", text_copy("", 0),
+                        "Connection", "close");
+    }
     *state = begin(user_data, connection);
     return *state != NULL ? MHD_YES : MHD_NO;
   }
@@ -194,7 +219,7 @@ static struct MHD_Daemon *start(as_host *host, const as_tls *tls)
       flags, 0, NULL, NULL, on_request, host, MHD_OPTION_LISTEN_SOCKET, host->fd,
       MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, host,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-      IDLE_SECONDS, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+      IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 /* SIGHUP: reload. SIGTERM, SIGINT: let running requests end, and stop. */

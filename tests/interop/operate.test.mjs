@@ -174,6 +174,26 @@ test('a body without end: the connection is closed; one that is only too large i
   assert.ok(sent < 64 << 20, String(sent));
 });
 
+const framings = [
+  ['two lengths', ['Content-Length: 3', 'Content-Length: 4']],
+  ['the same length twice', ['Content-Length: 3', 'Content-Length: 3']],
+  ['a length and chunks', ['Content-Length: 3', 'Transfer-Encoding: chunked']],
+  ['chunks and a length', ['transfer-encoding: chunked', 'content-length: 3']],
+];
+test('a body with two ends is refused, and what follows it is no request', async () => {
+  for (const [why, lines] of framings) {
+    const socket = net.connect(new URL(server.origin).port, '127.0.0.1');
+    const answers = new Promise((resolve) => {
+      let text = '';
+      socket.on('data', (data) => (text += data)).on('error', () => {}).on('close', () => resolve(text));
+    });
+    socket.write(`POST /token HTTP/1.1\r\nHost: x\r\n${lines.join('\r\n')}\r\n\r\n0\r\n\r\n`);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    const found = (await answers).match(/^HTTP\/1\.1 \d+/gm);
+    assert.deepEqual([why, found], [why, ['HTTP/1.1 400']]);
+  }
+});
+
 // ---- Counters -----------------------------------------------------------------------------------------------------
 
 async function counters(of) {
