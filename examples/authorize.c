@@ -207,10 +207,10 @@ static enum MHD_Result redirect_with(as_request *request, const char *redirect_u
 }
 
 /* A code for the record, in the place of what was pushed, if it was. */
-static enum MHD_Result give_code(as_request *request, json_t *record, const as_item *pushed,
-                                 int64_t now)
+static enum MHD_Result give_code(as_request *request, const as_client *client, json_t *record,
+                                 const as_item *pushed, int64_t now)
 {
-  as_item item = { KIND_CODE, NULL, record, now + CODE_LIFE_MS };
+  as_item item = { KIND_CODE, NULL, record, now + CODE_LIFE_MS, client_share(client) };
   const char *redirect_uri = json_string_value(json_object_get(record, "redirect_uri"));
   const char *state = json_string_value(json_object_get(record, "state"));
   char *code = random_text(32);
@@ -241,7 +241,7 @@ static enum MHD_Result give_code(as_request *request, json_t *record, const as_i
 static enum MHD_Result authorize_pushed(as_request *request, const as_client *client,
                                         const char *request_uri, int64_t now)
 {
-  const as_item pushed = { KIND_REQUEST_URI, request_uri, NULL, 0 };
+  const as_item pushed = { KIND_REQUEST_URI, request_uri, NULL, 0, NULL };
   json_t *record = NULL;
   const char *owner = NULL;
   enum MHD_Result sent = MHD_NO;
@@ -250,7 +250,7 @@ static enum MHD_Result authorize_pushed(as_request *request, const as_client *cl
     owner = json_string_value(json_object_get(record, "client_id"));
   }
   sent = owner != NULL && strcmp(owner, client->id) == 0
-             ? give_code(request, record, &pushed, now)
+             ? give_code(request, client, record, &pushed, now)
              : show_error(request, "This link is not good, or not any more.\n");
   json_decref(record);
   return sent;
@@ -277,7 +277,7 @@ static enum MHD_Result authorize(as_request *request, const as_client *client,
     state = state != NULL && is_printable(state, MOST_STATE) ? state : NULL;
     return redirect_with(request, redirect_uri, "error", error, state);
   }
-  sent = give_code(request, record, NULL, now);
+  sent = give_code(request, client, record, NULL, now);
   json_decref(record);
   return sent;
 }

@@ -205,6 +205,11 @@ int client_is_public(const as_client *client)
   return client->method != NULL && strcmp(client->method, "none") == 0;
 }
 
+const char *client_share(const as_client *client)
+{
+  return client_is_public(client) ? "" : client->id;
+}
+
 int client_may(const as_client *client, const char *grant_type)
 {
   const json_t *list = json_object_get(client->config, "grant_types");

@@ -39,6 +39,9 @@ const as_client *clients_with_secret(const as_clients *clients, const char *id, 
                                      const char *method);
 int client_is_public(const as_client *client);
 /* A name above; without grant_types of its own: the two that need no user. */
+/* Whose room in the table it takes: its own, or that which all together have that show nothing.
+ * Anybody can be a public client; a host with a login counts by user, too. */
+const char *client_share(const as_client *client);
 int client_may(const as_client *client, const char *grant_type);
 
 /* In constant time. */

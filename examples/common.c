@@ -21,6 +21,14 @@ int64_t clock_ms(void)
   return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t steady_ms(void)
+{
+  struct timespec now = { 0, 0 };
+
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 char *text_copy(const char *text, size_t len)
 {
   char *copy = malloc(len + 1);
@@ -127,6 +135,9 @@ char *form_decode(const char *text, size_t len, size_t *decoded_len)
   decoded[n] = '\0';
   if (decoded_len != NULL) {
     *decoded_len = n;
+  } else if (strlen(decoded) != n) {
+    free(decoded);
+    return NULL;
   }
   return decoded;
 }

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int64_t clock_ms(void); /* milliseconds since 1970, as libocc wants its `now` */
+int64_t clock_ms(void);  /* milliseconds since 1970, as libocc wants its `now` */
+int64_t steady_ms(void); /* since whenever, and nobody sets it: for how long something takes */
 
 char *text_copy(const char *text, size_t len);              /* NULL: no memory */
 char *base64url(const unsigned char *octets, size_t len);   /* NULL: no memory */
@@ -18,8 +19,8 @@ char *random_text(size_t octets);                           /* base64url; NULL: 
 int write_private_file(const char *path, const char *text); /* mode 0600; 1 or 0 */
 json_t *read_config(const char *path);                      /* NULL: said what is wrong with it */
 
-/* A form component decoded, NUL-terminated; *decoded_len may be NULL. NULL: a bad escape, or no
- * memory. */
+/* A form component decoded, NUL-terminated. NULL: a bad escape, or no memory; or where decoded_len
+ * is NULL a zero octet, behind which nobody would look. */
 char *form_decode(const char *text, size_t len, size_t *decoded_len);
 /* The same the other way round. */
 char *form_encode(const char *text, size_t len);

@@ -36,6 +36,14 @@ void grant_end_family(const as_asking *asking, as_kind kind, const char *secret)
                        "used_twice", kind == KIND_CODE ? "code" : "refresh_token"));
 }
 
+/* Is the user still one? The configuration may have been reloaded since the user said yes. */
+static int user_is_there(const as_grant *grant, const as_asking *asking)
+{
+  const json_t *user = json_object_get(asking->policy->config, "test_user");
+
+  return same(text_of(user, "sub"), text_of(grant->record, "sub"));
+}
+
 /* What is kept under the secret, if it is this client's. Fills secret, kind and record. */
 static as_found look(as_grant *out, const as_asking *asking, as_kind kind, const char *secret)
 {
@@ -71,7 +79,7 @@ static const char *read_code(as_grant *out, const as_asking *asking)
     return "invalid_request";
   }
   found = look(out, asking, KIND_CODE, code);
-  if (found == FOUND_NOTHING || !code_fits(out, asking)) {
+  if (found == FOUND_NOTHING || !user_is_there(out, asking) || !code_fits(out, asking)) {
     return "invalid_grant";
   }
   if (found == FOUND_USED) { /* spec: RFC 6749 section 4.1.2 */
@@ -105,7 +113,7 @@ static const char *read_refresh(as_grant *out, const as_asking *asking)
     return "invalid_request";
   }
   found = look(out, asking, KIND_REFRESH_TOKEN, token);
-  if (found == FOUND_NOTHING || !refresh_fits(out, asking)) {
+  if (found == FOUND_NOTHING || !user_is_there(out, asking) || !refresh_fits(out, asking)) {
     return "invalid_grant";
   }
   if (found == FOUND_USED) { /* spec: RFC 9700 section 4.14.2 */
@@ -182,13 +190,14 @@ static const grant_type *find_type(const char *name)
   return NULL;
 }
 
-/* A code or a refresh token stands for what was granted; a subject token says what its subject may
- * have. */
+/* A code or a refresh token stands for what was granted, as far as its user may still have it; a
+ * subject token says what its subject may have. */
 static const char *read_wanted(as_grant *out, const as_asking *asking)
 {
   const as_params params = { asking->txn, NULL };
   const json_t *granted = out->secret != NULL ? out->record : NULL;
-  const json_t *allowed = granted == NULL ? json_object_get(out->record, "scope") : NULL;
+  const json_t *user = json_object_get(asking->policy->config, "test_user");
+  const json_t *allowed = json_object_get(granted != NULL ? user : out->record, "scope");
 
   return policy_wanted(&out->wanted, asking->policy, asking->client, &params, granted, allowed);
 }

@@ -96,11 +96,12 @@ static int prepare(issue *it, const as_request *request, const occ_txn *txn)
 static as_exchange keep(const issue *it, const as_request *request)
 {
   const as_grant *grant = &request->grant;
+  const char *owner = client_share(request->client);
   const as_item used = { grant->kind, grant->secret, NULL,
-                         it->refresh != NULL ? it->refresh_expires : it->access_expires };
+                         it->refresh != NULL ? it->refresh_expires : it->access_expires, NULL };
   const as_item items[2] = {
-    { KIND_ACCESS_TOKEN, it->access, it->access_record, it->access_expires },
-    { KIND_REFRESH_TOKEN, it->refresh, it->refresh_record, it->refresh_expires },
+    { KIND_ACCESS_TOKEN, it->access, it->access_record, it->access_expires, owner },
+    { KIND_REFRESH_TOKEN, it->refresh, it->refresh_record, it->refresh_expires, owner },
   };
 
   return table_exchange(request->host->table, grant->secret != NULL ? &used : NULL, items,
@@ -226,7 +227,8 @@ static json_t *keep_pushed(const as_request *request, const occ_txn *txn)
   json_t *record = pushed_record(request, txn);
   char *secret = random_text(32);
   json_t *uri = secret != NULL ? json_sprintf("%s%s", REQUEST_URI, secret) : NULL;
-  const as_item item = { KIND_REQUEST_URI, json_string_value(uri), record, now + CODE_LIFE_MS };
+  const as_item item = { KIND_REQUEST_URI, json_string_value(uri), record, now + CODE_LIFE_MS,
+                         client_share(request->client) };
 
   if (uri != NULL && table_exchange(request->host->table, NULL, &item, 1, now) != EXCHANGE_DONE) {
     json_decref(uri);

@@ -162,6 +162,21 @@ static const char *take_scope(json_t *wanted, const as_client *client, const as_
              : "invalid_scope";
 }
 
+/* What was granted before may have been taken from the client since. */
+static int are_known(const as_policy *policy, const as_client *client, const json_t *resources)
+{
+  const json_t *resource = NULL;
+  size_t i = 0;
+
+  json_array_foreach(resources, i, resource)
+  {
+    if (!is_known(policy, client, "resource", "resource", json_string_value(resource))) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 /* spec: RFC 8707 section 2 */
 static const char *take_resources(json_t *wanted, const as_policy *policy, const as_client *client,
                                   const as_params *params, const json_t *granted)
@@ -173,14 +188,15 @@ static const char *take_resources(json_t *wanted, const as_policy *policy, const
 
   for (size_t i = 0; good && (resource = param_get(params, "resource", i)) != NULL; i++) {
     good = i < MOST_RESOURCES &&
-           (granted != NULL ? list_has(before, resource, strlen(resource))
-                            : is_known(policy, client, "resource", "resource", resource)) &&
+           (granted == NULL || list_has(before, resource, strlen(resource))) &&
            json_array_append_new(resources, json_string(resource)) == 0;
   }
   if (good && json_array_size(resources) > 0) {
-    good = json_object_set(wanted, "resource", resources) == 0;
+    good =
+        are_known(policy, client, resources) && json_object_set(wanted, "resource", resources) == 0;
   } else if (good && before != NULL) {
-    good = json_object_set_new(wanted, "resource", json_deep_copy(before)) == 0;
+    good = are_known(policy, client, before) &&
+           json_object_set_new(wanted, "resource", json_deep_copy(before)) == 0;
   }
   json_decref(resources);
   return good ? NULL : "invalid_target";

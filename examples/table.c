@@ -18,8 +18,11 @@
 #define KINDS       4
 #define DIGEST      32
 #define MOST        (1u << 24)
-#define RECORD_ROOM 512u /* octets that a record has on an average, or there is room for fewer */
-#define SWEEP_EVERY 1000 /* milliseconds: a full table is not searched for room at every request */
+#define RECORD_ROOM 512u  /* octets that a record has on an average, or there is room for fewer */
+#define SWEEP_EVERY 1000  /* milliseconds: a full table is not searched for room at every request */
+#define OWNERS      1024u /* by a hash: two may have to share what each could have */
+#define NOBODY      OWNERS
+#define SMALL       64u /* a share of so few entries is not divided among owners */
 
 typedef struct entry {
   unsigned char key[DIGEST];   /* of kind and secret; of a refresh token: of its first part */
@@ -28,9 +31,15 @@ typedef struct entry {
   int64_t expires;
   uint32_t next;   /* in its bucket, or among the free ones */
   uint32_t kin[2]; /* the ring of its family: next, previous */
+  uint16_t owner;
   unsigned char kind;
   unsigned char used;
 } entry;
+
+/* So many entries, with so many octets in their records. */
+typedef struct amount {
+  size_t entries, octets;
+} amount;
 
 struct as_table {
   pthread_mutex_t lock;
@@ -39,8 +48,8 @@ struct as_table {
   uint32_t entries;
   uint32_t touched; /* entries from here on have never been used */
   uint32_t spare;   /* the first free one below touched */
-  uint32_t count[KINDS];
-  size_t octets[KINDS]; /* of their records */
+  amount kept[KINDS];
+  amount owned[OWNERS + 1][KINDS]; /* of these by each owner, and by nobody */
   int64_t swept;
 };
 
@@ -48,6 +57,7 @@ struct as_table {
 
 typedef struct digests {
   unsigned char key[DIGEST], check[DIGEST];
+  uint16_t owner;
 } digests;
 
 static int hash(unsigned char out[DIGEST], const char *text, size_t len)
@@ -65,6 +75,21 @@ static int digest_secret(digests *out, as_kind kind, const char *secret)
   }
   out->key[0] = (unsigned char)((out->key[0] & 0xfcu) | (unsigned)kind); /* a code is no token */
   return kind != KIND_REFRESH_TOKEN || hash(out->check, secret + first, strlen(secret + first));
+}
+
+static int digest_owner(digests *out, const char *owner)
+{
+  unsigned char octets[DIGEST] = { 0 };
+
+  out->owner = NOBODY;
+  if (owner == NULL) {
+    return 1;
+  }
+  if (!hash(octets, owner, strlen(owner))) {
+    return 0;
+  }
+  out->owner = (uint16_t)((unsigned)(octets[0] << 8 | octets[1]) % OWNERS);
+  return 1;
 }
 
 char *refresh_successor(const char *old)
@@ -106,6 +131,18 @@ static uint32_t find(const as_table *table, const unsigned char *key)
   return i;
 }
 
+static void add(amount *to, size_t octets)
+{
+  to->entries++;
+  to->octets += octets;
+}
+
+static void take(amount *from, size_t octets)
+{
+  from->entries--;
+  from->octets -= octets;
+}
+
 static void drop(as_table *table, uint32_t i)
 {
   entry *old = &table->entry[i];
@@ -117,8 +154,8 @@ static void drop(as_table *table, uint32_t i)
   *link = old->next;
   table->entry[old->kin[0]].kin[1] = old->kin[1];
   table->entry[old->kin[1]].kin[0] = old->kin[0];
-  table->count[old->kind]--;
-  table->octets[old->kind] -= strlen(old->record);
+  take(&table->kept[old->kind], strlen(old->record));
+  take(&table->owned[old->owner][old->kind], strlen(old->record));
   free(old->record);
   *old = (entry){ .next = table->spare };
   table->spare = i;
@@ -157,21 +194,26 @@ typedef struct exchange {
   char *record[MOST_ITEMS];
 } exchange;
 
+static int has_place(const amount *now, size_t more, size_t octets, size_t share)
+{
+  return now->entries + more <= share && now->octets + octets <= share * RECORD_ROOM;
+}
+
 /* Access tokens may have half of the table, each other kind a sixth. A refresh token that is used
- * up makes room for its successor. */
+ * up makes room for its successor. No two items are of one kind. */
 static int fits(const as_table *table, const exchange *it)
 {
-  uint32_t more[KINDS] = { 0 };
   int good = 1;
 
-  for (size_t i = 0; i < it->items; i++) {
+  for (size_t i = 0; i < it->items && good; i++) {
     as_kind kind = it->item[i].kind;
-    uint32_t share = table->entries / (kind == KIND_ACCESS_TOKEN ? 2 : 6);
+    size_t share = table->entries / (kind == KIND_ACCESS_TOKEN ? 2 : 6);
+    size_t part = share < SMALL || it->digest[i].owner == NOBODY ? share : share / 4;
+    size_t octets = strlen(it->record[i]);
     int replaces = kind == KIND_REFRESH_TOKEN && it->used != NULL && it->used->kind == kind;
 
-    more[kind] += !replaces;
-    good = good && table->count[kind] + more[kind] <= share &&
-           table->octets[kind] + strlen(it->record[i]) <= (size_t)share * RECORD_ROOM;
+    good = has_place(&table->kept[kind], !replaces, octets, share) &&
+           has_place(&table->owned[it->digest[i].owner][kind], !replaces, octets, part);
   }
   return good;
 }
@@ -203,9 +245,9 @@ static uint32_t place(as_table *table, const digests *digest, as_kind kind, uint
   new = &table->entry[i];
   memcpy(new->key, digest->key, DIGEST);
   new->kind = (unsigned char)kind;
+  new->owner = digest->owner;
   new->next = *bucket;
   *bucket = i;
-  table->count[kind]++;
   new->kin[0] = kin != NONE ? table->entry[kin].kin[0] : i;
   new->kin[1] = kin != NONE ? kin : i;
   if (kin != NONE) {
@@ -302,7 +344,8 @@ static int prepare(exchange *it)
   for (size_t i = 0; i < it->items && good; i++) {
     it->record[i] = json_dumps(it->item[i].record, JSON_COMPACT);
     good = it->record[i] != NULL &&
-           digest_secret(&it->digest[i], it->item[i].kind, it->item[i].secret);
+           digest_secret(&it->digest[i], it->item[i].kind, it->item[i].secret) &&
+           digest_owner(&it->digest[i], it->item[i].owner);
   }
   return good;
 }
@@ -313,8 +356,12 @@ static uint32_t keep(as_table *table, exchange *it, size_t i, uint32_t kin)
   uint32_t at = place(table, &it->digest[i], it->item[i].kind, kin);
   entry *kept = &table->entry[at];
 
-  table->octets[kept->kind] -= kept->record != NULL ? strlen(kept->record) : 0;
-  table->octets[kept->kind] += strlen(it->record[i]);
+  if (kept->record != NULL) {
+    take(&table->kept[kept->kind], strlen(kept->record));
+    take(&table->owned[kept->owner][kept->kind], strlen(kept->record));
+  }
+  add(&table->kept[kept->kind], strlen(it->record[i]));
+  add(&table->owned[kept->owner][kept->kind], strlen(it->record[i]));
   memcpy(kept->check, it->digest[i].check, DIGEST);
   free(kept->record);
   kept->record = it->record[i];

@@ -14,7 +14,7 @@
 typedef struct as_table as_table;
 
 /* Each kind has its share of the table, so that what strangers can ask for takes no room from
- * tokens. */
+ * tokens; and each owner has a quarter of that at most, so that none can shut out the others. */
 typedef enum as_kind {
   KIND_CODE,         /* used up by the first exchange, and remembered */
   KIND_REQUEST_URI,  /* used up by the first exchange, and forgotten */
@@ -41,6 +41,7 @@ typedef struct as_item {
   const char *secret;
   const json_t *record; /* what is known of it; to use up: not looked at */
   int64_t expires;      /* milliseconds; of a code to use up: until then it is remembered */
+  const char *owner;    /* whose share it takes; NULL: nobody's, and then there is no quarter */
 } as_item;
 
 as_table *table_new(size_t entries); /* NULL: no memory */

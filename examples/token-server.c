@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "authorize.h"
@@ -29,6 +30,10 @@
 #define THREADS       4u
 #define HEADER_MEMORY (64u * 1024u) /* above libocc's 16 KiB a header, so that libocc answers */
 #define IDLE_SECONDS  15u
+/* A peer that sends on and on, or an octet now and then, is never idle. Whoever is slow with the
+ * header lines, before a request is one, is for the proxy in front to stop. */
+#define MOST_SENT     (4u * 1024u * 1024u)
+#define MOST_MS       30000
 
 /* ---- Which path is whose --------------------------------------------------------------------- */
 
@@ -62,13 +67,21 @@ static const route routes[] = {
   { NULL, "GET", handle_metadata }, /* its path depends on the issuer's */
 };
 
+/* Where GET is right HEAD is, too, but not where it would make a code. MHD leaves the body out. */
+static int is_method_of(const route *of, const char *method)
+{
+  return strcmp(of->method, method) == 0 ||
+         (strcmp(method, "HEAD") == 0 && strcmp(of->method, "GET") == 0 &&
+          of->handle != handle_authorize);
+}
+
 static enum MHD_Result dispatch(as_request *request, const char *path, const char *method)
 {
   for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
     const char *own = routes[i].path != NULL ? routes[i].path : request->as->metadata_path;
 
     if (strcmp(own, path) == 0) {
-      return strcmp(routes[i].method, method) == 0
+      return is_method_of(&routes[i], method)
                  ? routes[i].handle(request)
                  : reply_text(request->connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain",
                               text_copy("", 0), "Allow", routes[i].method);
@@ -80,13 +93,18 @@ static enum MHD_Result dispatch(as_request *request, const char *path, const cha
 
 /* ---- HTTP ------------------------------------------------------------------------------------ */
 
-/* Keeps one octet more than is allowed and drops the rest: libocc then sees that it is too much. */
+/* Keeps one octet more than is allowed and drops the rest: libocc then sees that it is too much. 0:
+ * no memory, or somebody who means to keep us busy; the connection is closed. */
 static int take_body(as_request *request, const char *data, size_t len)
 {
   size_t room = MOST_BODY + 1 - request->len;
   size_t cap = 0;
   char *body = NULL;
 
+  request->sent += len;
+  if (request->sent > MOST_SENT || steady_ms() > request->begun + MOST_MS) {
+    return 0;
+  }
   len = len < room ? len : room;
   if (request->cap - request->len < len) {
     cap = 2 * (request->len + len);
@@ -104,6 +122,26 @@ static int take_body(as_request *request, const char *data, size_t len)
   return 1;
 }
 
+static enum MHD_Result count_framing(void *count, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+  (void)kind;
+  (void)value;
+  *(int *)count +=
+      strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0;
+  return MHD_YES;
+}
+
+/* Where a body ends must be as clear to us as to the proxy in front, or the rest would be somebody
+ * else's request. spec: RFC 9112 section 6.3 */
+static int has_one_end(struct MHD_Connection *connection)
+{
+  int count = 0;
+
+  (void)MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &count);
+  return count <= 1;
+}
+
 static as_request *begin(as_host *host, struct MHD_Connection *connection)
 {
   as_request *request = calloc(1, sizeof(*request));
@@ -112,6 +150,7 @@ static as_request *begin(as_host *host, struct MHD_Connection *connection)
     request->host = host;
     request->as = host_hold(host);
     request->connection = connection;
+    request->begun = steady_ms();
   }
   return request;
 }
@@ -126,6 +165,10 @@ static enum MHD_Result on_request(void *user_data, struct MHD_Connection *connec
 
   (void)version;
   if (request == NULL) {
+    if (!has_one_end(connection)) { /* answered before the body: MHD closes the connection */
+      return reply_text(connection, MHD_HTTP_BAD_REQUEST, "text/plain", text_copy("", 0),
+                        "Connection", "close");
+    }
     *state = begin(user_data, connection);
     return *state != NULL ? MHD_YES : MHD_NO;
   }
@@ -176,7 +219,7 @@ static struct MHD_Daemon *start(as_host *host, const as_tls *tls)
       flags, 0, NULL, NULL, on_request, host, MHD_OPTION_LISTEN_SOCKET, host->fd,
       MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, host,
       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-      IDLE_SECONDS, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+      IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 /* SIGHUP: reload. SIGTERM, SIGINT: let running requests end, and stop. */

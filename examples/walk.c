@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "authorize.h"
 #include "common.h"
@@ -121,7 +122,7 @@ static enum MHD_Result add_header(void *txn, enum MHD_ValueKind kind, const char
 
 /* spec: RFC 6749 section 2.3.1: id and secret are form-encoded before they become Basic
  * credentials. */
-static const as_client *client_by_basic(const as_request *request, int *used)
+static const as_client *client_by_basic(const as_request *request)
 {
   char *raw_secret = NULL;
   char *raw_id = MHD_basic_auth_get_username_password(request->connection, &raw_secret);
@@ -130,12 +131,31 @@ static const as_client *client_by_basic(const as_request *request, int *used)
   const as_client *client =
       clients_with_secret(&request->as->policy.clients, id, secret, "client_secret_basic");
 
-  *used = raw_id != NULL;
   free(secret);
   free(id);
   MHD_free(raw_secret);
   MHD_free(raw_id);
   return client;
+}
+
+static enum MHD_Result count_authorization(void *count, enum MHD_ValueKind kind, const char *name,
+                                           const char *value)
+{
+  (void)kind;
+  (void)value;
+  *(int *)count += strcasecmp(name, "Authorization") == 0;
+  return MHD_YES;
+}
+
+/* spec: RFC 6749 section 2.3: one way to authenticate in a request. */
+static int shows_one_thing(const as_request *request, const occ_txn *txn)
+{
+  int shown = occ_txn_param(txn, "client_secret", 0, NULL) != NULL;
+
+  (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_authorization,
+                                  &shown);
+  return shown == 1 && occ_txn_param(txn, "client_assertion", 0, NULL) == NULL &&
+         occ_txn_param(txn, "client_assertion_type", 0, NULL) == NULL;
 }
 
 /* Secrets are the host's to verify; of all other clients nothing is said here, and libocc
@@ -147,14 +167,16 @@ static void authenticate(const as_request *request, occ_txn *txn)
   const char *secret = occ_txn_param(txn, "client_secret", 0, &len);
   const char *id = occ_txn_param(txn, "client_id", 0, NULL);
   const char *method = "client_secret_basic";
-  int used = 0;
-  const as_client *client = client_by_basic(request, &used);
+  const as_client *client = NULL;
 
-  if (secret != NULL && len > 0) {
+  if (!shows_one_thing(request, txn)) {
+    return;
+  }
+  if (secret == NULL) {
+    client = client_by_basic(request);
+  } else if (strlen(secret) == len) {
     method = "client_secret_post";
-    client = used || strlen(secret) != len
-                 ? NULL
-                 : clients_with_secret(&request->as->policy.clients, id, secret, method);
+    client = clients_with_secret(&request->as->policy.clients, id, secret, method);
   }
   if (client != NULL) {
     (void)occ_txn_set_client(txn, client->id, method, NULL);

@@ -41,6 +41,28 @@ test('a wrong secret in the body is 401 invalid_client', async () => {
   isRefused(await (await Stock.make(server, { secret: 'wrong', auth: 'post' })).ask(payments), 'invalid_client', 401);
 });
 
+// spec: RFC 6749 section 2.3. libocc believes what the host has verified: so the host must not.
+test('two ways to authenticate, each of them good, are none', async () => {
+  const grant = { grant_type: 'client_credentials', scope: 'status' };
+  const inBody = { client_id: CLIENT, client_secret: SECRET };
+  const asserted = { client_assertion: 'x', client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' };
+  const rows = [
+    ['Basic and a secret in the body', 'invalid_request', { ...grant, ...inBody }, basic()],
+    ['Basic and an assertion', 'invalid_request', { ...grant, ...asserted }, basic()],
+    ['a secret in the body and an assertion', 'invalid_request', { ...grant, ...inBody, ...asserted }, []],
+    ['Basic twice', 'invalid_client', grant, [basic(), basic()]],
+    ['Basic and that of another', 'invalid_client', grant, [basic(), basic(OTHER_CLIENT)]],
+    ['Basic and Bearer', 'invalid_client', grant, [basic(), 'Bearer x']],
+    ['a zero octet behind the secret', 'invalid_client', grant, basic(CLIENT, `${SECRET}\0x`)],
+  ];
+  for (const [why, error, params, authorization] of rows) {
+    const { status, body } = await post(server, { params, authorization });
+    assert.deepEqual([why, status, body.error], [why, error === 'invalid_client' ? 401 : 400, error]);
+  }
+  assert.equal((await post(server, { params: { ...grant, client_secret: '' }, authorization: basic() })).status, 200);
+  assert.equal((await post(server, { params: { ...grant, ...inBody }, authorization: [] })).status, 200);
+});
+
 test('a scope that the client has not is invalid_scope', async () => {
   isRefused(await stock.ask({ scope: 'admin' }), 'invalid_scope');
 });

@@ -4,8 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import * as oauth from 'oauth4webapi';
-import { CALLBACK, Flow, RESOURCE_SERVER, discover, isChallenged, isError, isGranted } from './flow.mjs';
+import { CALLBACK, Flow, RESOURCE_SERVER, discover, isChallenged, isError, isGranted, isPushed } from './flow.mjs';
 import { SECRET, filePath, startServer } from './server.mjs';
 import { basic, post } from './stock.mjs';
 import { test } from './tap.mjs';
@@ -29,13 +30,17 @@ const sealKey = (id, seal_from) => ({
   id, key: Buffer.alloc(32, id).toString('base64url'), seal_from, open_until: Date.now() + 86_400_000,
 });
 const auditFile = filePath('audit.log');
-const [server, bare, audited, hostile, keyed, small] = await Promise.all([
+const anybody = {
+  ...agent, client_id: 'app', client_secret: undefined, token_endpoint_auth_method: 'none', grant_types: [CODE, 'refresh_token'],
+};
+const [server, bare, audited, hostile, keyed, small, shared] = await Promise.all([
   startServer({}, more),
   startServer(),
   startServer({}, { ...more, audit: { file: auditFile } }),
   startServer({}, more),
   startServer({}, { ...more, keys: { keys: [sealKey('k1', 0)] } }),
   startServer({}, { ...more, table_entries: 16 }),
+  startServer({}, { ...more, table_entries: 600, clients: [agent, anybody] }),
 ]);
 const flow = await Flow.make(server, 'agent');
 const status = { scope: 'status' };
@@ -139,6 +144,53 @@ test('/healthz says ok; other paths are not found', async () => {
   assert.deepEqual([response.status, await response.text()], [200, 'ok\n']);
   for (const path of ['/', '/tokens', '/token/', '/.well-known/openid-configuration', '/%00', '/healthz/..']) {
     assert.equal((await fetch(server.origin + path)).status, 404);
+  }
+});
+
+test('HEAD is answered like GET, without the body; at /authorize it is not taken', async () => {
+  for (const path of ['/healthz', '/metrics', '/.well-known/oauth-authorization-server']) {
+    const response = await fetch(server.origin + path, { method: 'HEAD' });
+    assert.deepEqual([path, response.status, await response.text()], [path, 200, '']);
+  }
+  const request = new URLSearchParams({ client_id: 'agent', ...(await flow.request(status)) });
+  const response = await fetch(`${server.origin}/authorize?${request}`, { method: 'HEAD', redirect: 'manual' });
+  assert.deepEqual([response.status, response.headers.get('location')], [405, null]);
+});
+
+test('a body without end: the connection is closed; one that is only too large is answered', async () => {
+  const answer = await post(server, { params: `grant_type=${GRANT}&x=${'x'.repeat(1 << 20)}`, authorization: auth });
+  assert.deepEqual([answer.status, answer.body.error], [400, 'invalid_request']);
+  const socket = net.connect(new URL(server.origin).port, '127.0.0.1');
+  const closed = new Promise((resolve) => socket.on('error', () => {}).on('close', resolve));
+  socket.write('POST /token HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  let sent = 0;
+  const send = () => {
+    while (!socket.destroyed && sent < 64 << 20 && socket.write(`10000\r\n${'x'.repeat(1 << 16)}\r\n`)) {
+      sent += 1 << 16;
+    }
+  };
+  socket.on('drain', send).on('connect', send);
+  await closed;
+  assert.ok(sent < 64 << 20, String(sent));
+});
+
+const framings = [
+  ['two lengths', ['Content-Length: 3', 'Content-Length: 4']],
+  ['the same length twice', ['Content-Length: 3', 'Content-Length: 3']],
+  ['a length and chunks', ['Content-Length: 3', 'Transfer-Encoding: chunked']],
+  ['chunks and a length', ['transfer-encoding: chunked', 'content-length: 3']],
+];
+test('a body with two ends is refused, and what follows it is no request', async () => {
+  for (const [why, lines] of framings) {
+    const socket = net.connect(new URL(server.origin).port, '127.0.0.1');
+    const answers = new Promise((resolve) => {
+      let text = '';
+      socket.on('data', (data) => (text += data)).on('error', () => {}).on('close', () => resolve(text));
+    });
+    socket.write(`POST /token HTTP/1.1\r\nHost: x\r\n${lines.join('\r\n')}\r\n\r\n0\r\n\r\n`);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+    const found = (await answers).match(/^HTTP\/1\.1 \d+/gm);
+    assert.deepEqual([why, found], [why, ['HTTP/1.1 400']]);
   }
 });
 
@@ -312,6 +364,38 @@ test('SIGHUP: new clients, rules, secrets and users; what is out stays good', as
   isGranted(await flow.refresh(body.refresh_token));
 });
 
+const api = 'https://api.example/plain';
+const taken = [
+  ['the user', 'invalid_grant', { test_user: undefined }],
+  ['the user, and another is there', 'invalid_grant', { test_user: { ...more.test_user, sub: 'customer-13' } }],
+  ["the user's scope", 'invalid_scope', { test_user: { ...more.test_user, scope: ['payments'] } }],
+  ["the client's scope", 'invalid_scope', { clients: [{ ...agent, resource: [api], scope: ['payments'] }] }],
+  ["the client's resource", 'invalid_target', { clients: [agent] }],
+  ["the client's type of details", 'invalid_authorization_details', {
+    clients: [{ ...agent, resource: [api], authorization_details_types: [] }],
+  }],
+  ["the client's grants", 'unauthorized_client', {
+    clients: [{ ...agent, resource: [api], grant_types: [GRANT] }],
+  }],
+];
+test('SIGHUP: what is taken from user or client is not given for a code or refresh token from before', async () => {
+  const usual = { clients: [{ ...agent, resource: [api] }], rules: [rule], test_user: more.test_user };
+  assert.equal(await server.reload(usual), true);
+  const all = { ...status, resource: api, authorization_details: '[{"type":"account_information"}]' };
+  const { body } = isGranted(await flow.token(CODE, await flow.code(all)));
+  const code = await flow.code(all);
+  for (const [why, error, change] of taken) {
+    assert.equal(await server.reload(change), true, why);
+    isError(await flow.token(CODE, code), error);
+    isError(await flow.refresh(body.refresh_token), error);
+    isError(await flow.refresh(body.refresh_token, { resource: api, ...status }), error);
+    assert.equal(await server.reload(usual), true);
+  }
+  isGranted(await flow.token(CODE, code)); // none of it was used up
+  isGranted(await flow.refresh(body.refresh_token));
+  assert.equal(await server.reload({ clients: [agent], rules: [rule] }), true);
+});
+
 const bad = [
   ['no JSON', '{'],
   ['no object', '[]'],
@@ -375,6 +459,20 @@ test('a full table: 503 and an error to the client, and what is there stays good
   assert.equal((await at.introspect(tokens[1].body.access_token)).active, true);
 });
 
+test('a client that anybody can be takes its part of the table, and nobody else is shut out', async () => {
+  const app = await Flow.make(shared, 'app', { auth: oauth.None() }); // of 100 codes 25, of request_uris, too
+  const at = await Flow.make(shared, 'agent');
+  for (let i = 0; i < 25; i++) {
+    isGranted(await app.token(CODE, await app.code(status)));
+    isPushed(await app.push(await app.request(status)));
+  }
+  const { location } = await app.browse({ client_id: 'app', ...(await app.request(status)) });
+  assert.equal(new URL(location).searchParams.get('error'), 'temporarily_unavailable');
+  isError(await app.push(await app.request(status)), 'temporarily_unavailable', 503);
+  const { body } = isGranted(await at.token(CODE, await at.pushedCode(isPushed(await at.push(await at.request(status))))));
+  isGranted(await at.refresh(body.refresh_token));
+});
+
 test('SIGHUP under load: every request is answered as it must be, none is lost', async () => {
   const before = await counters(server);
   let reloading = true;
@@ -414,6 +512,6 @@ test('SIGHUP under load: every request is answered as it must be, none is lost',
 });
 
 test('the token-servers of operation end with 0', async () => {
-  const all = [server, bare, audited, hostile, keyed, small];
+  const all = [server, bare, audited, hostile, keyed, small, shared];
   assert.deepEqual(await Promise.all(all.map((one) => one.stop())), all.map(() => 0));
 });

@@ -42,7 +42,7 @@ static int clear(void **state)
 
 static as_item item(as_kind kind, const char *secret, int64_t expires)
 {
-  return (as_item){ kind, secret, record, expires };
+  return (as_item){ kind, secret, record, expires, NULL };
 }
 
 static as_exchange put(as_kind kind, const char *secret, int64_t now)
@@ -69,7 +69,7 @@ static as_found look(as_kind kind, const char *secret, int64_t now)
 static as_exchange redeem(as_kind kind, const char *used, const char *access, const char *refresh,
                           int64_t now)
 {
-  const as_item from = { kind, used, NULL, now + 2 * LIFE };
+  const as_item from = { kind, used, NULL, now + 2 * LIFE, NULL };
   const as_item items[] = { item(KIND_ACCESS_TOKEN, access, now + LIFE),
                             item(KIND_REFRESH_TOKEN, refresh, now + 2 * LIFE) };
 
@@ -165,7 +165,7 @@ static void test_table_exchange__a_refresh_token_is_replaced_and_known_as_such(v
 /* A page that is loaded again must not end what came of it. */
 static void test_table_exchange__a_request_uri_is_forgotten(void **state)
 {
-  const as_item used = { KIND_REQUEST_URI, "uri", NULL, 0 };
+  const as_item used = { KIND_REQUEST_URI, "uri", NULL, 0, NULL };
   const as_item code = item(KIND_CODE, "code", NOW + LIFE);
   const as_item again = item(KIND_CODE, "again", NOW + LIFE);
   (void)state;
@@ -225,6 +225,57 @@ static void test_table_exchange__each_kind_has_its_share(void **state)
     assert_int_equal(look(row[r].kind, "one more", NOW), FOUND_NOTHING);
     assert_int_equal(look(row[r].kind, numbered('x', 0), NOW), FOUND_LIVE);
   }
+}
+
+static as_exchange put_for(as_table *large, const char *owner, as_kind kind, int i)
+{
+  as_item one = item(kind, numbered(owner[0], i), NOW + LIFE);
+
+  one.owner = owner;
+  return table_exchange(large, NULL, &one, 1, NOW);
+}
+
+static void test_table_exchange__an_owner_has_a_quarter_of_the_share(void **state)
+{
+  as_table *large = table_new(600); /* shares: 300 access tokens, 100 of each other kind */
+  const int quarter[] = { [KIND_CODE] = 25, [KIND_REQUEST_URI] = 25, [KIND_ACCESS_TOKEN] = 75 };
+  (void)state;
+
+  assert_non_null(large);
+  for (as_kind kind = KIND_CODE; kind <= KIND_ACCESS_TOKEN; kind++) {
+    for (int i = 0; i < quarter[kind]; i++) {
+      assert_int_equal(put_for(large, "first", kind, i), EXCHANGE_DONE);
+    }
+    assert_int_equal(put_for(large, "first", kind, quarter[kind]), EXCHANGE_FULL);
+    assert_int_equal(put_for(large, "second", kind, 0), EXCHANGE_DONE);
+  }
+  table_end(large, KIND_CODE, "f-3"); /* what goes makes room for its owner */
+  assert_int_equal(put_for(large, "first", KIND_CODE, 90), EXCHANGE_DONE);
+  assert_int_equal(put_for(large, "first", KIND_CODE, 91), EXCHANGE_FULL);
+  table_free(large);
+}
+
+static void test_table_exchange__an_owner_has_a_quarter_of_the_octets(void **state)
+{
+  char *text = calloc(1, 6001);
+  as_table *large = table_new(600);
+  json_t *heavy = NULL;
+  (void)state;
+
+  assert_non_null(text);
+  assert_non_null(large);
+  memset(text, 'x', 6000);
+  heavy = json_pack("{s:s}", "x", text); /* 25 * 512 octets are a quarter: two of these */
+  for (int i = 0; i < 3; i++) {
+    const as_item mine = { KIND_CODE, numbered('m', i), heavy, NOW + LIFE, "first" };
+
+    assert_int_equal(table_exchange(large, NULL, &mine, 1, NOW),
+                     i < 2 ? EXCHANGE_DONE : EXCHANGE_FULL);
+  }
+  assert_int_equal(put_for(large, "second", KIND_CODE, 0), EXCHANGE_DONE);
+  json_decref(heavy);
+  table_free(large);
+  free(text);
 }
 
 static void test_table_exchange__full_uses_nothing_up(void **state)
@@ -360,6 +411,8 @@ int main(void)
     TEST(test_table_exchange__a_request_uri_is_forgotten),
     TEST(test_table_end__the_whole_family_and_no_other),
     TEST(test_table_exchange__each_kind_has_its_share),
+    TEST(test_table_exchange__an_owner_has_a_quarter_of_the_share),
+    TEST(test_table_exchange__an_owner_has_a_quarter_of_the_octets),
     TEST(test_table_exchange__full_uses_nothing_up),
     TEST(test_table_exchange__what_has_expired_makes_room),
     TEST(test_table__families_come_and_go),
