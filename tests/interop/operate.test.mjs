@@ -214,11 +214,14 @@ test('counters: a challenge, a grant and a refusal are counted by outcome, reaso
   const before = await counters(server);
   isChallenged(await flow.token(GRANT, payments));
   isGranted(await flow.token(GRANT, status));
-  isError(await flow.token('urn:x:unheard-of', status), 'unsupported_grant_type');
+  isError(await flow.token(GRANT, { scope: 'unheard-of' }), 'invalid_scope');
+  isError(await flow.token('urn:x:unheard-of', status), 'unauthorized_client'); // not in its grant_types
   const after = await counters(server);
   const more = (name) => (after.get(name) ?? 0) - (before.get(name) ?? 0);
   assert.equal(more('token_server_events_total{event="challenged",reason="policy_challenged"}'), 1);
   assert.equal(more('token_server_events_total{event="refused",reason="grant_refused"}'), 1);
+  assert.equal(more('token_server_events_total{event="refused",reason="grant_type_unregistered"}'), 1);
+  assert.equal(more('token_server_requests_total{grant_type="client_credentials",outcome="refused"}'), 1);
   assert.equal(more('token_server_requests_total{grant_type="client_credentials",outcome="challenged"}'), 1);
   assert.equal(more('token_server_requests_total{grant_type="client_credentials",outcome="granted"}'), 1);
   assert.equal(more('token_server_requests_total{grant_type="other",outcome="refused"}'), 1);
