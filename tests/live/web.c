@@ -166,12 +166,22 @@ static SSL_CTX *make_ctx(web *w, web_tls tls)
   return ctx;
 }
 
-/* 0: the peer is gone, or there was no whole head. */
+/* Head and body. */
+static int is_whole(const char *request)
+{
+  const char *end = strstr(request, "\r\n\r\n");
+  const char *length = strstr(request, "\r\nContent-Length: ");
+
+  return end != NULL &&
+         (length == NULL || length > end || strlen(end + 4) >= strtoul(length + 18, NULL, 10));
+}
+
+/* 0: the peer is gone, or there was no whole request. */
 static int read_request(web_conn *c)
 {
   size_t len = 0, got = 0;
 
-  while (len < sizeof(c->request) - 1 && strstr(c->request, "\r\n\r\n") == NULL) {
+  while (len < sizeof(c->request) - 1 && !is_whole(c->request)) {
     if (SSL_read_ex(c->ssl, c->request + len, sizeof(c->request) - 1 - len, &got) != 1) {
       return 0;
     }

@@ -30,7 +30,7 @@ typedef struct web_conn {
   web *web;
   int fd;
   SSL *ssl;
-  char request[8192]; /* its head, NUL-terminated */
+  char request[8192]; /* NUL-terminated */
 } web_conn;
 
 /* Answers one request; the connection is closed behind it. */
