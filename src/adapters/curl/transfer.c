@@ -342,7 +342,7 @@ static CURLcode set_always(occ_transfer *t, const occ_curl_options *options, int
     { CURLOPT_UNIX_SOCKET_PATH, NULL },
     { CURLOPT_ABSTRACT_UNIX_SOCKET, NULL },
   };
-  const long connect_ms = ms < options->connect_ms ? (long)ms : options->connect_ms;
+  const int64_t connect_ms = t->cimd != NULL && options->connect_ms < ms ? options->connect_ms : ms;
   CURLcode rc = set_numbers(t->easy, numbers, ROWS(numbers));
 
   rc = rc != CURLE_OK ? rc : set_texts(t->easy, texts, ROWS(texts));
@@ -351,7 +351,8 @@ static CURLcode set_always(occ_transfer *t, const occ_curl_options *options, int
   rc = rc != CURLE_OK ? rc : curl_easy_setopt(t->easy, CURLOPT_USERAGENT, options->user_agent);
   rc = rc != CURLE_OK ? rc : curl_easy_setopt(t->easy, CURLOPT_RESOLVE, options->resolve);
   rc = rc != CURLE_OK ? rc : curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)ms);
-  return rc != CURLE_OK ? rc : curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+  return rc != CURLE_OK ? rc
+                        : curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 }
 
 static CURLcode set_guard(occ_transfer *t)
