@@ -103,7 +103,7 @@ void live_open(live *x, const live_options *options)
   char *text;
 
   *x = (live){ .web = web_open(), .now = T0 };
-  MUST(occ_lib_new(&x->lib, NULL) == OCC_OK);
+  MUST(occ_lib_new(&x->lib, options->mem) == OCC_OK);
   make_ring(x);
   text = cimd_options(x, options);
   MUST(occ_cimd_new(&x->cimd, x->lib, text) == OCC_OK);

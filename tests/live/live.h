@@ -32,7 +32,8 @@ typedef struct live_options {
   const char *curl, *cimd, *config; /* JSON objects put over the usual ones; NULL: nothing */
   int real_names;                   /* no seam: names go to getaddrinfo() */
   void *curlm;                      /* NULL: blocking */
-  occ_wake_fn wake;                 /* NULL: live_run()'s own */
+  occ_wake_fn wake;                 /* NULL: live_ask()'s own */
+  const occ_mem *mem;               /* NULL: libc's */
 } live_options;
 
 /* Of a request, for waking. */

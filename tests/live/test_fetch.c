@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "fail_mem.h"
 #include "live.h"
 
 #define ROWS(a)    (sizeof(a) / sizeof((a)[0]))
@@ -872,6 +873,62 @@ static void test_key_set__shares_the_deadline(void **state)
   live_close(&x);
 }
 
+/* ---- No memory ---- */
+
+/* A request whose allocation number n fails, and all behind it where keep is set. 1: none failed. */
+static int ask_without_memory(fail_mem *fm, size_t n, bool keep)
+{
+  occ_txn *txn = NULL;
+  char body[256];
+  int rc;
+
+  x.now += 120000;
+  (void)snprintf(body, sizeof(body), "grant_type=urn:x&client_id=https://" WEB_HOST ":%u/m%zu-%d",
+                 web_port(x.web), n, keep);
+  fm->failed = false;
+  fm->keep = keep;
+  fm->until = fm->count + n;
+  if (occ_txn_new(&txn, x.server, OCC_TOKEN, NULL) == OCC_OK) {
+    (void)occ_txn_set_body(txn, body, strlen(body));
+    while ((rc = occ_txn_run(txn, x.now)) == OCC_PENDING) {
+      const occ_question *q = occ_txn_question(txn);
+
+      assert_int_equal(q->kind, OCC_ASK_DECIDE);
+      assert_int_equal(occ_txn_answer(txn, q->ticket, OCC_YES, NULL, 0), OCC_OK);
+    }
+    assert_int_equal(rc == OCC_OK && occ_txn_outcome(txn) == OCC_GRANT,
+                     occ_txn_outcome(txn) == OCC_GRANT);
+    assert_true(fm->failed || occ_txn_outcome(txn) == OCC_GRANT);
+  }
+  fm->until = SIZE_MAX;
+  occ_txn_free(txn);
+  return !fm->failed;
+}
+
+/* G09: whatever allocation of a request with its fetch fails: no grant by mistake, nothing is left, the next works. */
+static void test_memory__fails_at_each_point(void **state)
+{
+  fail_mem fm;
+  const live_options options = { .mem = &fm.mem };
+  live_result got;
+  size_t n = 0;
+  (void)state;
+
+  fail_mem_init(&fm, SIZE_MAX, false);
+  live_open(&x, &options);
+  web_behave(x.web, WEB_TLS, web_good, NULL);
+  for (int keep = 0; keep <= 1; keep++) {
+    for (n = 0; !ask_without_memory(&fm, n, keep != 0); n++) {
+      assert_true(n < 1000);
+    }
+    assert_true(n > 5); /* of them those of the transfer */
+  }
+  live_ask(&x, "/after", &got);
+  assert_int_equal(got.outcome, OCC_GRANT);
+  live_close(&x);
+  assert_int_equal(fm.live, 0);
+}
+
 int main(void)
 {
   const struct CMUnitTest usual[] = {
@@ -892,6 +949,7 @@ int main(void)
     cmocka_unit_test(test_slow__handshake),
   };
   const struct CMUnitTest alone[] = {
+    cmocka_unit_test(test_memory__fails_at_each_point),
     cmocka_unit_test(test_slow__deadline_of_the_request),
     cmocka_unit_test(test_tls__anchors),
     cmocka_unit_test(test_request__path_as_it_is),
