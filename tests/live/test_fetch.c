@@ -208,6 +208,13 @@ static void say_and_reset(web_conn *c, const void *data)
   web_reset(c);
 }
 
+static void say_and_hold(web_conn *c, const void *data)
+{
+  if (web_say(c, data)) {
+    web_hold(c);
+  }
+}
+
 static void say_two_lengths(web_conn *c, const void *data)
 {
   (void)data;
@@ -226,6 +233,12 @@ static void test_response__framing(void **state)
       "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 10\r\n\r\n", LATER, "fetch_response" },
     { "C12 reset within the body", say_and_reset,
       "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 10\r\n\r\n{\"a\"", LATER, "fetch_response" },
+    { "C04 what is announced to be too long is not waited for", say_and_hold,
+      "HTTP/1.1 200 OK\r\n" JSON "Content-Length: 5122\r\n\r\n", INVALID, "cimd_too_large" },
+    { "C03 nor the body of an error", say_and_hold,
+      "HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\n", INVALID, "cimd_status" },
+    { "L16 a transfer coding that is not chunked", say,
+      "HTTP/1.1 200 OK\r\n" JSON "Transfer-Encoding: identity\r\n", LATER, "fetch_response" },
     { "C18 two lengths", say_two_lengths, NULL, LATER, "fetch_response" },
     { "C20 a chunk longer than any number", say_and_reset,
       "HTTP/1.1 200 OK\r\n" JSON "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n{}", LATER,
