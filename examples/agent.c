@@ -2,9 +2,10 @@
 
 /* agent CONFIG.json [OPTIONS]: gets a token and answers the challenges on the way, over libcurl.
  *
- * To use libocc in an agent of your own, read run_call() and send_request(): they are the whole
- * of it. http.c carries the messages, show.c prints them, options.c reads the command line, keys.c
- * makes keys; spoil.c is for the demo and has no place in an honest agent. */
+ * To use libocc in an agent of your own, read run_honest() and answer_question(): they are the
+ * whole of it. libocc-curl carries the messages, show.c prints them, options.c reads the command
+ * line, keys.c makes keys; spoil.c, http.c and run_spoiled() are for the demo and have no place in
+ * an honest agent. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "common.h"
 #include "http.h"
 #include "keys.h"
+#include "occ/curl.h"
 #include "occ/occ.h"
 #include "options.h"
 #include "show.h"
@@ -22,7 +24,7 @@ typedef struct agent_program {
   agent_options options;
   occ_lib *lib;
   occ_agent *agent;
-  CURL *curl;
+  occ_curl *curl;
 } agent_program;
 
 /* ---- Making the agent ------------------------------------------------------------------------ */
@@ -71,6 +73,33 @@ static int add_keys(occ_agent *agent, json_t *keys)
   return rc;
 }
 
+/* Each message of occ_curl_call(), for people. */
+static void on_message(const occ_curl_message *message, void *user_data)
+{
+  agent_program *me = user_data;
+
+  if (message->is_request) {
+    free(spoil_body(&me->options.plan, message->body,
+                    message->len)); /* only looked at: for --repeat */
+    show_request(me->options.verbose, message->url, message->headers, message->body, message->len);
+  } else {
+    show_answer(me->options.verbose, message->http_status, message->headers, message->body,
+                message->len);
+  }
+}
+
+/* What carries the messages: with the credentials of the client, over whatever libcurl trusts. */
+static int make_curl(agent_program *me, const char *id, const char *secret)
+{
+  json_t *object = json_pack("{s:s, s:s}", "client_id", id, "client_secret", secret);
+  char *options = json_dumps(object, JSON_COMPACT);
+  int rc = options != NULL ? occ_curl_new(&me->curl, me->lib, options) : OCC_ERR_MEMORY;
+
+  free(options);
+  json_decref(object);
+  return rc == OCC_OK ? occ_curl_on_message(me->curl, on_message, me) : rc;
+}
+
 static int make_agent(agent_program *me)
 {
   const char *id = json_string_value(json_object_get(me->options.config, "client_id"));
@@ -92,8 +121,7 @@ static int make_agent(agent_program *me)
     rc = add_keys(me->agent, json_object_get(me->options.config, "keys"));
   }
   if (rc == OCC_OK) {
-    me->curl = http_open(id, secret);
-    rc = me->curl != NULL ? OCC_OK : OCC_ERR_MEMORY;
+    rc = make_curl(me, id, secret);
   }
   if (rc != OCC_OK) {
     fprintf(stderr, "%s\n", occ_status_text(rc));
@@ -164,56 +192,11 @@ static int judge_spoiled(const agent_program *me, const http_answer *answer)
   return status;
 }
 
-/* Header lines for curl: those of libocc (a DPoP proof is made afresh for each message). */
-static struct curl_slist *request_headers(const occ_call *call)
-{
-  struct curl_slist *headers = NULL;
-
-  for (size_t i = 0; occ_call_header_name(call, i) != NULL; i++) {
-    const char *name = occ_call_header_name(call, i);
-    const char *value = occ_call_header_value(call, i);
-    size_t len = strlen(name) + strlen(value) + 3;
-    char *line = malloc(len);
-
-    if (line != NULL) {
-      (void)snprintf(line, len, "%s: %s", name, value);
-      headers = curl_slist_append(headers, line);
-      free(line);
-    }
-  }
-  return headers;
-}
-
-/* Sends what libocc asks to send, and answers with what came back. Fills *answer for
- * judge_spoiled(). An honest agent sends q->data as it is. */
-static int send_request(agent_program *me, occ_call *call, http_answer *answer)
-{
-  const occ_question *q = occ_call_question(call);
-  char *body = spoil_body(&me->options.plan, q->data, q->len);
-  struct curl_slist *headers = request_headers(call);
-  int rc = OCC_ERR_MEMORY;
-
-  http_answer_clear(answer);
-  if (body != NULL) {
-    show_request(me->options.verbose, q->url, headers, body, strlen(body));
-    http_post(me->curl, q->url, headers, body, strlen(body), answer);
-    show_answer(me->options.verbose, answer);
-    rc = occ_call_answer_send(call, q->ticket, answer->status, answer->headers, answer->body,
-                              answer->len);
-  }
-  curl_slist_free_all(headers);
-  free(body);
-  return rc;
-}
-
-/* One question at a time, as on the server's side. Returns OCC_OK when the call is at its end. */
-static int answer_question(agent_program *me, occ_call *call, http_answer *answer)
+/* One question at a time, as on the server's side. */
+static int answer_question(occ_call *call)
 {
   const occ_question *q = occ_call_question(call);
 
-  if (q->kind == OCC_ASK_SEND) {
-    return send_request(me, call, answer);
-  }
   if (q->kind == OCC_ASK_DISCLOSE) {
     /* May this evidence leave? An agent that acts for a person asks here, or looks into its
      * mandate. */
@@ -239,6 +222,65 @@ static int add_params(occ_call *call, json_t *params)
   return rc;
 }
 
+/* All that an honest agent does: the messages are occ_curl_call()'s, the questions are ours. */
+static int run_honest(agent_program *me, occ_call *call)
+{
+  int rc;
+
+  while ((rc = occ_curl_call(me->curl, call, clock_ms())) == OCC_PENDING) {
+    rc = answer_question(call);
+    if (rc != OCC_OK) {
+      break;
+    }
+  }
+  if (rc == OCC_OK) {
+    return judge(me, occ_call_result(call));
+  }
+  fprintf(stderr, "failed: %s\n", occ_status_text(rc));
+  return FAILED;
+}
+
+/* ---- A token request with a spoiled message, for the demo ------------------------------------ */
+
+/* The header lines that libocc wants sent; freed by the caller. */
+static char *header_lines(const occ_call *call)
+{
+  size_t size = 1, used = 0;
+  char *lines = NULL;
+
+  for (size_t i = 0; occ_call_header_name(call, i) != NULL; i++) {
+    size += strlen(occ_call_header_name(call, i)) + strlen(occ_call_header_value(call, i)) + 4;
+  }
+  lines = calloc(size, 1);
+  for (size_t i = 0; lines != NULL && occ_call_header_name(call, i) != NULL; i++) {
+    used += (size_t)snprintf(lines + used, size - used, "%s: %s\r\n", occ_call_header_name(call, i),
+                             occ_call_header_value(call, i));
+  }
+  return lines;
+}
+
+/* Sends something else than what libocc asks to send, and answers with what came back. Fills
+ * *answer for judge_spoiled(). */
+static int send_spoiled(agent_program *me, CURL *curl, occ_call *call, http_answer *answer)
+{
+  const occ_question *q = occ_call_question(call);
+  char *body = spoil_body(&me->options.plan, q->data, q->len);
+  char *headers = header_lines(call);
+  int rc = OCC_ERR_MEMORY;
+
+  http_answer_clear(answer);
+  if (body != NULL && headers != NULL) {
+    show_request(me->options.verbose, q->url, headers, body, strlen(body));
+    http_post(curl, q->url, headers, body, strlen(body), answer);
+    show_answer(me->options.verbose, answer->status, answer->headers, answer->body, answer->len);
+    rc = occ_call_answer_send(call, q->ticket, answer->status, answer->headers, answer->body,
+                              answer->len);
+  }
+  free(headers);
+  free(body);
+  return rc;
+}
+
 /* Did that message end the call by itself? A missing nonce is no verdict: the message goes out
  * once more. */
 static int ends_here(const spoil_plan *plan, const http_answer *answer)
@@ -247,18 +289,19 @@ static int ends_here(const spoil_plan *plan, const http_answer *answer)
                                            strstr(answer->body, "\"use_dpop_nonce\"") == NULL));
 }
 
-static int run_call(agent_program *me)
+/* occ_curl_call() sends what libocc has made and nothing else, which is why this has a loop of its
+ * own. */
+static int run_spoiled(agent_program *me, occ_call *call)
 {
+  CURL *curl = http_open(json_string_value(json_object_get(me->options.config, "client_id")),
+                         json_string_value(json_object_get(me->options.config, "client_secret")));
   http_answer answer = { 0 };
-  occ_call *call = NULL;
   int status = FAILED;
-  int rc = occ_call_new(&call, me->agent);
+  int rc = curl != NULL ? OCC_OK : OCC_ERR_MEMORY;
 
-  if (rc == OCC_OK) {
-    rc = add_params(call, me->options.params);
-  }
   while (rc == OCC_OK && (rc = occ_call_run(call, clock_ms())) == OCC_PENDING) {
-    rc = answer_question(me, call, &answer);
+    rc = occ_call_question(call)->kind == OCC_ASK_SEND ? send_spoiled(me, curl, call, &answer)
+                                                       : answer_question(call);
     if (ends_here(&me->options.plan, &answer)) {
       break;
     }
@@ -273,8 +316,29 @@ static int run_call(agent_program *me)
   } else {
     fprintf(stderr, "failed: %s\n", occ_status_text(rc));
   }
-  occ_call_free(call);
   http_answer_clear(&answer);
+  curl_easy_cleanup(curl);
+  return status;
+}
+
+static int run_call(agent_program *me)
+{
+  const spoil_plan *plan = &me->options.plan;
+  const int honest =
+      plan->change == NULL && plan->save == NULL && plan->put == NULL && plan->wait == 0;
+  occ_call *call = NULL;
+  int status = FAILED;
+  int rc = occ_call_new(&call, me->agent);
+
+  if (rc == OCC_OK) {
+    rc = add_params(call, me->options.params);
+  }
+  if (rc == OCC_OK) {
+    status = honest ? run_honest(me, call) : run_spoiled(me, call);
+  } else {
+    fprintf(stderr, "failed: %s\n", occ_status_text(rc));
+  }
+  occ_call_free(call);
   return status;
 }
 
@@ -295,9 +359,7 @@ static int repeat_call(agent_program *me)
 
 static void clear_agent(agent_program *me)
 {
-  if (me->curl != NULL) {
-    curl_easy_cleanup(me->curl);
-  }
+  occ_curl_free(me->curl);
   occ_agent_free(me->agent);
   occ_lib_free(me->lib);
   options_clear(&me->options);

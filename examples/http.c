@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See http.h. Called by agent.c: libocc says what to send and reads what comes; carrying it is
- * the host's. */
+/* See http.h. Called by agent.c for spoiled messages, and for what a browser would do. */
 
 #include "http.h"
 
@@ -89,15 +88,34 @@ CURL *http_open(const char *client_id, const char *client_secret)
   return curl;
 }
 
-void http_post(CURL *curl, const char *url, struct curl_slist *headers, const char *body,
-               size_t len, http_answer *answer)
+static struct curl_slist *split(const char *headers)
 {
+  struct curl_slist *list = NULL;
+
+  while (*headers != '\0') {
+    size_t len = strcspn(headers, "\r\n");
+    char *line = text_copy(headers, len);
+
+    if (line != NULL) {
+      list = curl_slist_append(list, line);
+    }
+    free(line);
+    headers += len;
+    headers += strspn(headers, "\r\n");
+  }
+  return list;
+}
+
+void http_post(CURL *curl, const char *url, const char *headers, const char *body, size_t len,
+               http_answer *answer)
+{
+  struct curl_slist *list = split(headers);
   long status = 0;
   CURLcode rc = curl_easy_setopt(curl, CURLOPT_URL, url);
 
   rc = rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) : rc;
   rc = rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len) : rc;
-  rc = rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) : rc;
+  rc = rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list) : rc;
   rc = rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer) : rc;
   rc = rc == CURLE_OK ? curl_easy_setopt(curl, CURLOPT_HEADERDATA, answer) : rc;
   rc = rc == CURLE_OK ? curl_easy_perform(curl) : rc;
@@ -107,6 +125,7 @@ void http_post(CURL *curl, const char *url, struct curl_slist *headers, const ch
     status = 0;
   }
   answer->status = (int)status;
+  curl_slist_free_all(list);
 }
 
 static size_t drop(char *data, size_t size, size_t count, void *user_data)

@@ -2,6 +2,9 @@
 #ifndef EXAMPLES_HTTP_H
 #define EXAMPLES_HTTP_H
 
+/* Messages that libocc has not made, as an attacker sends them: for spoil.h. An honest agent has
+ * occ_curl_call(). And a step of the user agent, for --redirect. */
+
 #include <curl/curl.h>
 #include <stddef.h>
 
@@ -17,10 +20,10 @@ typedef struct http_answer {
 
 /* A handle for one client: its id and secret become HTTP Basic credentials. NULL: failed. */
 CURL *http_open(const char *client_id, const char *client_secret);
-/* Posts a form. Fills answer, which the caller clears; a failure is an answer with status 0 and
- * a line on stderr. */
-void http_post(CURL *curl, const char *url, struct curl_slist *headers, const char *body,
-               size_t len, http_answer *answer);
+/* Posts a form; headers: lines, each with its end. Fills answer, which the caller clears; a failure
+ * is an answer with status 0 and a line on stderr. */
+void http_post(CURL *curl, const char *url, const char *headers, const char *body, size_t len,
+               http_answer *answer);
 /* GET url, and prints where it redirects to: what a browser would follow. 1, or 0 after a message
  * on stderr. */
 int http_print_redirect(const char *url);

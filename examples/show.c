@@ -61,16 +61,25 @@ static void show_header(const char *line, size_t len)
   free(value);
 }
 
-static void show_request_whole(const char *url, const struct curl_slist *headers,
-                               const json_t *pairs)
+/* Lines as they are sent, each with its end. NULL: none. */
+static void show_headers(const char *headers)
+{
+  while (headers != NULL && *headers != '\0') {
+    size_t len = strcspn(headers, "\r\n");
+
+    show_header(headers, len);
+    headers += len;
+    headers += strspn(headers, "\r\n");
+  }
+}
+
+static void show_request_whole(const char *url, const char *headers, const json_t *pairs)
 {
   const json_t *pair = NULL;
   size_t i = 0;
 
   printf("\nPOST %s\n  Authorization: Basic ... (client_id and client_secret)\n", url);
-  for (const struct curl_slist *line = headers; line != NULL; line = line->next) {
-    show_header(line->data, strlen(line->data));
-  }
+  show_headers(headers);
   printf("\n");
   json_array_foreach(pairs, i, pair)
   {
@@ -106,8 +115,7 @@ static void show_request_brief(const json_t *pairs)
   printf("\n");
 }
 
-void show_request(int verbose, const char *url, const struct curl_slist *headers, const char *body,
-                  size_t len)
+void show_request(int verbose, const char *url, const char *headers, const char *body, size_t len)
 {
   json_t *pairs = form_read(body, len);
 
@@ -136,26 +144,19 @@ static void cut_members(json_t *object)
   }
 }
 
-static void show_answer_whole(const http_answer *answer, json_t *body)
+static void show_answer_whole(int status, const char *headers, json_t *body)
 {
-  const char *line = answer->headers;
   char *text = NULL;
 
-  printf("\n%d\n", answer->status);
-  while (line != NULL && *line != '\0') {
-    size_t len = strcspn(line, "\r\n");
-
-    show_header(line, len);
-    line += len;
-    line += strspn(line, "\r\n");
-  }
+  printf("\n%d\n", status);
+  show_headers(headers);
   cut_members(body);
   text = json_dumps(body, JSON_INDENT(2));
   printf("\n%s\n", text != NULL ? text : "(no JSON)");
   free(text);
 }
 
-static void show_answer_brief(const http_answer *answer, const json_t *body)
+static void show_answer_brief(int status, const json_t *body)
 {
   const char *error = json_string_value(json_object_get(body, "error"));
   const json_t *requirement = json_object_get(body, "authorization_requirement");
@@ -164,21 +165,21 @@ static void show_answer_brief(const http_answer *answer, const json_t *body)
   if (error == NULL) {
     error = json_object_get(body, "request_uri") != NULL ? "request_uri" : "token";
   }
-  printf("  <- %d %s", answer->status, error);
+  printf("  <- %d %s", status, error);
   printf(type != NULL ? ": %s\n" : "\n", type);
 }
 
-void show_answer(int verbose, const http_answer *answer)
+void show_answer(int verbose, int status, const char *headers, const char *body, size_t len)
 {
-  json_t *body = answer->body != NULL ? json_loadb(answer->body, answer->len, 0, NULL) : NULL;
+  json_t *read = body != NULL ? json_loadb(body, len, 0, NULL) : NULL;
 
-  if (answer->status == 0) {
+  if (status == 0) {
     printf("  <- nothing\n");
   } else if (verbose) {
-    show_answer_whole(answer, body);
+    show_answer_whole(status, headers, read);
   } else {
-    show_answer_brief(answer, body);
+    show_answer_brief(status, read);
   }
   (void)fflush(stdout);
-  json_decref(body);
+  json_decref(read);
 }

@@ -2,12 +2,12 @@
 #ifndef EXAMPLES_SHOW_H
 #define EXAMPLES_SHOW_H
 
-#include "http.h"
+#include <stddef.h>
 
 /* Messages for people, on stdout: one line each, or whole ones where verbose. Secrets, proofs
  * and evidence are cut. */
-void show_request(int verbose, const char *url, const struct curl_slist *headers, const char *body,
-                  size_t len);
-void show_answer(int verbose, const http_answer *answer);
+void show_request(int verbose, const char *url, const char *headers, const char *body, size_t len);
+/* status 0: nothing came. */
+void show_answer(int verbose, int status, const char *headers, const char *body, size_t len);
 
 #endif

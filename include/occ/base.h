@@ -167,6 +167,15 @@ OCC_API int occ_lib_new(occ_lib **out, const occ_mem *mem) OCC_MUST_CHECK;
 OCC_API int occ_lib_set_random(occ_lib *lib, occ_random_fn random, void *user_data);
 
 /**
+ * The allocator that it was made with, for components that live beside the library.
+ *
+ * @param[in] lib  may be NULL
+ * @return borrowed as long as lib lives
+ * @return NULL for NULL
+ */
+OCC_API const occ_mem *occ_lib_mem(const occ_lib *lib);
+
+/**
  * Gives up the host's hold. The lib itself ends with the last object that was made in it.
  *
  * @param[in] lib  may be NULL

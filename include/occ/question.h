@@ -82,7 +82,8 @@ struct occ_question {
   const char *issuer;      /**< KEYS */
   const char *kid;         /**< KEYS SIGN */
   const char *url;         /**< FETCH STATUS SEND */
-  /** STATUS: entry; FETCH: most octets to read; CLIENT KEYS: HTTP status of a fetch. */
+  /** STATUS: entry; FETCH: most octets to read, a body of so many may have been cut; CLIENT KEYS:
+   * HTTP status of a fetch. */
   int64_t index;
   /** ONCE KEEP RECALL RESERVE COMMIT RELEASE: 32 octets, safe to store; the first is the purpose:
    * 1 proof, 2 assertion, 3 session, 4 evidence, 5 mandate. */

@@ -98,13 +98,16 @@ int occ_cimd_may_connect(const occ_cimd *cimd, const struct sockaddr *address, s
 
 /* ---- Answers ---- */
 
-/* The word of the reason is for the log. What may be over soon is no fault of the client's. */
+/* The word of the reason is for the log. What may be over soon is no fault of the client's. A fetcher that got nothing may
+ * say why. */
 static int refuse(occ_txn *txn, const occ_question *q, int reason)
 {
-  const char *word = occ_reason_name(reason);
+  const int silent = reason == OCC__REASON_CIMD_UNREACHABLE && q->index == 0 && q->len > 0;
+  const char *word = silent ? q->data : occ_reason_name(reason);
   const int soon = occ__reason_error(reason) == OCC__TEMPORARILY_UNAVAILABLE;
 
-  return occ_txn_answer(txn, q->ticket, soon ? OCC_RETRY : OCC_NO, word, strlen(word));
+  return occ_txn_answer(txn, q->ticket, soon ? OCC_RETRY : OCC_NO, word,
+                        silent ? q->len : strlen(word));
 }
 
 static void put_changes(occ_buf *out, unsigned changes)
@@ -253,10 +256,11 @@ static int answer_step(occ_cimd *cimd, occ_txn *txn, const occ_question *q,
   if (step == OCC__CACHE_REFUSED) {
     return refuse(txn, q, reason);
   }
+  /* One octet more than there may be: what was cut there is too large, and never looks whole. */
   rc = occ_txn_answer_fetch_first(
       txn, q->ticket,
       (const char *)(ask->kind == OCC__CACHE_KEYSET ? ask->url : ask->client_id).base,
-      (int64_t)cimd->options.fetched[ask->kind].octets);
+      (int64_t)cimd->options.fetched[ask->kind].octets + 1);
   if (rc != OCC_OK) {
     occ__cache_cancel(cimd->cache, ask->ticket);
   }

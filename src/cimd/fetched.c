@@ -104,6 +104,21 @@ static int is_encoded(occ_span headers)
   return count > 1 || (count == 1 && (!take(&encoding, "identity") || encoding.len > 0));
 }
 
+/* A fetcher need not read what is announced to be too long. */
+static int is_announced_large(occ_span headers, size_t most)
+{
+  size_t count = 0, length = 0;
+  const occ_span value = occ__header_in_block(headers, "Content-Length", &count);
+
+  for (size_t i = 0; i < value.len && value.base[i] >= '0' && value.base[i] <= '9'; i++) {
+    if (length > most) {
+      break;
+    }
+    length = length * 10 + (size_t)(value.base[i] - '0');
+  }
+  return length > most;
+}
+
 int occ__fetched_judge(int64_t status, occ_span headers, size_t len, const occ_fetched_rules *rules)
 {
   size_t count = 0;
@@ -119,5 +134,6 @@ int occ__fetched_judge(int64_t status, occ_span headers, size_t len, const occ_f
       (count == 1 && !is_json(type))) {
     return OCC__REASON_CIMD_TYPE;
   }
-  return len > rules->octets ? OCC__REASON_CIMD_LARGE : OCC_OK;
+  return len > rules->octets || is_announced_large(headers, rules->octets) ? OCC__REASON_CIMD_LARGE
+                                                                           : OCC_OK;
 }

@@ -143,6 +143,11 @@ const occ_mem *occ__lib_mem(const occ_lib *lib)
   return &lib->mem;
 }
 
+const occ_mem *occ_lib_mem(const occ_lib *lib)
+{
+  return lib == NULL ? NULL : &lib->mem;
+}
+
 int occ__lib_random(occ_lib *lib, void *out, size_t len)
 {
   if (lib->random(out, len, lib->random_data) != OCC_OK) {

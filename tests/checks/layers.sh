@@ -52,10 +52,13 @@ room evidence base/ wire/ jose/ '<jansson.h>'
 room stores base/ '<sys/mman.h>' '<time.h>' # memory that forked processes share; a pause, not a clock
 room cimd base/ wire/ jose/ '<jansson.h>' '<netinet/in.h>' '<sys/socket.h>' # the form of an address, no socket
 room agent base/ wire/ jose/ '<jansson.h>'
+# A library of its own, which sees what a host sees; of jansson only to read the operator's options.
+room adapters/curl '<arpa/inet.h>' '<curl/curl.h>' '<jansson.h>' '<netinet/in.h>' '<sys/socket.h>'
 report 'every folder of src is a room of this list' "$(
-  for folder in "$root"/src/*/; do
-    case $(basename "$folder") in
-    base | wire | jose | core | evidence | cimd | stores | agent) ;;
+  for folder in "$root"/src/*/ "$root"/src/adapters/*/; do
+    folder=${folder%/}
+    case ${folder#"$root"/src/} in
+    base | wire | jose | core | evidence | cimd | stores | agent | adapters | adapters/curl | 'adapters/*') ;;
     *) echo "$folder" ;;
     esac
   done)"

@@ -77,6 +77,12 @@ echo '#include "base/mem.h"' >>examples/agent.c
 red layers 'examples include no header of src' .
 mkdir src/attic
 red layers 'every folder of src is a room' .
+mkdir -p src/adapters/curl && echo '#include "base/mem.h"' >src/adapters/curl/a.c
+red layers 'include rules of src/adapters/curl' .
+mkdir -p src/adapters/attic
+red layers 'every folder of src is a room' .
+mkdir -p src/adapters/curl && echo 'int f(void) { return socket(1, 2, 3); }' >src/adapters/curl/a.c
+red banned 'no sockets' .
 
 green banned .
 # name of the row, then a call that it must notice

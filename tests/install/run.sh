@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # run.sh BUILD: installs what lies in the build folder BUILD into a prefix that it was not configured with, and builds one
-# program against it in the four ways a host has: pkg-config and find_package, shared and static. Prints TAP.
+# program against it in the four ways a host has: pkg-config and find_package, shared and static; another one against
+# libocc-curl, where it was built. Prints TAP.
 
 build=${1:?build folder}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -55,8 +56,31 @@ for kind in shared static; do
       try cmake --build "$work/cmake-$kind" && runs "$work/cmake-$kind/host" $kind)"
 done
 
+if [ -f "$libdir/pkgconfig/libocc-curl.pc" ]; then
+  # shellcheck disable=SC2046
+  report 'libocc-curl, pkg-config, shared' "$(
+    try "$cc" -o "$work/curl-shared" "$here/curl_host.c" $(pkg-config --cflags --libs libocc-curl libocc) &&
+      runs "$work/curl-shared" shared)"
+  # shellcheck disable=SC2046
+  report 'libocc-curl, pkg-config, static' "$(
+    try "$cc" -o "$work/curl-static" "$here/curl_host.c" \
+      $(pkg-config --cflags libocc-curl) -L"$libdir" -l:libocc-curl.a -l:libocc.a \
+      $(pkg-config --libs libcurl jansson libcrypto) -pthread && # libcurl itself stays shared
+      runs "$work/curl-static" static)"
+  for kind in shared static; do
+    target='occ::occ-curl;occ::occ'
+    [ $kind = static ] && target='occ::occ-curl_static'
+    report "libocc-curl, find_package, $kind" "$(
+      try cmake -S "$here" -B "$work/curl-cmake-$kind" -G Ninja -DCMAKE_C_COMPILER="$cc" -DCMAKE_PREFIX_PATH="$prefix" \
+        -DHOST_LINKS="$target" -DHOST=curl_host -DHOST_COMPONENTS=curl &&
+        try cmake --build "$work/curl-cmake-$kind" && runs "$work/curl-cmake-$kind/host" $kind)"
+  done
+  report 'libocc needs no libcurl' "$(readelf -d "$libdir/libocc.so" | grep 'NEEDED.*curl')"
+fi
+
 report 'every public header is installed' "$(
   for header in "$here"/../../include/occ/*.h; do
+    [ "${header##*/}" = curl.h ] && [ ! -f "$libdir/pkgconfig/libocc-curl.pc" ] && continue
     [ -f "$prefix/include/occ/$(basename "$header")" ] || echo "$header"
   done)"
 report 'the shared library has its soname' "$(

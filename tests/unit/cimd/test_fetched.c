@@ -70,6 +70,10 @@ static void test_fetched_judge__lines(void **state)
       OCC__REASON_CIMD_TYPE },
     { "C07 empty", JSON "Content-Encoding:\r\n", OCC__REASON_CIMD_TYPE },
     { "C07 identity", JSON "Content-Encoding: Identity\r\n", OCC_OK },
+    { "C04 announced at the limit", JSON "Content-Length: 5120\r\n", OCC_OK },
+    { "C04 one above", JSON "Content-Length: 5121\r\n", OCC__REASON_CIMD_LARGE },
+    { "C04 above any number", JSON "Content-Length: 99999999999999999999999999\r\n",
+      OCC__REASON_CIMD_LARGE },
     { "C17 lines that do not matter", JSON "Set-Cookie: a=b\r\nAlt-Svc: h3\r\n", OCC_OK },
   };
   (void)state;
