@@ -130,7 +130,7 @@ test('code refused, and still good: more scope than it has; no code at all', asy
   isGranted(await web.token(CODE, grant));
 });
 
-test('code with dpop_jkt: another key, or none, is refused; its own is granted and bound', async () => {
+test('N-DPOP-20 code with dpop_jkt: another key, or none, is refused; its own is granted and bound', async () => {
   const flow = await web.withKey();
   const dpop_jkt = await flow.options.DPoP.calculateThumbprint();
   const grant = await flow.code({ ...status, dpop_jkt });
@@ -306,7 +306,7 @@ test('the same refresh token in parallel: one token', async () => {
   isError(await web.refresh(granted[0].body.refresh_token), 'invalid_grant');
 });
 
-test('public client: its refresh token is bound to the DPoP key (RFC 9449 5); others change nothing', async () => {
+test('N-DPOP-22 public client: its refresh token is bound to the DPoP key (RFC 9449 5); others change nothing', async () => {
   const first = isGranted(await app.token(CODE, await app.code(status)), 'status');
   assert.equal(first.body.token_type, 'DPoP');
   const other = await app.withKey();
@@ -444,7 +444,7 @@ for (const [why, params, error] of refusals) {
   });
 }
 
-test('PAR refused: dpop_jkt is another key than the one that is shown', async () => {
+test('N-DPOP-21 PAR refused: dpop_jkt is another key than the one that is shown', async () => {
   const flow = await web.withKey();
   isError(await flow.push(await flow.request({ ...status, dpop_jkt: 'A'.repeat(43) })), 'invalid_dpop_proof');
 });
