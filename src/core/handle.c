@@ -234,39 +234,41 @@ static int read_plain(occ_session *out, occ_span plain)
 
 /* ---- Seal and open ------------------------------------------------------------------------------------------- */
 
-/* One key and iv a session, from its random id: so no counter is needed, and no number of sessions wears a key out. */
-static int derive(uint8_t material[64], occ_workspace *ws, const occ_seal_key *key, occ_span kind,
-                  const uint8_t id[OCC__SESSION_ID_LEN])
+/* A key of its own for each session, from its random id: so no counter is needed, and no number of sessions wears a key
+ * out. What a key seals it seals once, and the iv may be the same for all. */
+static int derive(uint8_t own[OCC__AEAD_KEY_LEN], occ_workspace *ws, const occ_seal_key *key,
+                  occ_span kind, const uint8_t id[OCC__SESSION_ID_LEN])
 {
   const occ_span part[] = { kind, occ__span(id, OCC__SESSION_ID_LEN) };
 
-  return occ__hmac_sha512(ws, material, occ__span(key->master, sizeof(key->master)), part, 2);
+  return occ__hmac_sha256(ws, own, occ__span(key->master, sizeof(key->master)), part, 2);
 }
+
+static const uint8_t iv[OCC__AEAD_IV_LEN] = { 0 };
 
 int occ__handle_wrap(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key,
                      const occ_seal_kind *kind, const uint8_t id[OCC__SESSION_ID_LEN],
                      occ_span plain)
 {
-  uint8_t material[64] = { 0 };
+  uint8_t own[OCC__AEAD_KEY_LEN] = { 0 };
   int rc;
 
   out->len = 0;
   if (plain.len > sizeof(out->octets) - AROUND_LEN) {
     return OCC_ERR_LIMIT;
   }
-  rc = derive(material, ws, key, kind->label, id);
+  rc = derive(own, ws, key, kind->label, id);
   if (rc == OCC_OK) {
     out->octets[0] = kind->format;
     memcpy(out->octets + KEY_ID_AT, key->id, OCC__SEAL_KEY_ID_LEN);
     memcpy(out->octets + ID_AT, id, OCC__SESSION_ID_LEN);
-    rc =
-        occ__aead_seal(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(out->octets, HEAD_LEN),
-                       plain, out->octets + HEAD_LEN, out->octets + HEAD_LEN + plain.len);
+    rc = occ__aead_seal(ws, own, iv, occ__span(out->octets, HEAD_LEN), plain,
+                        out->octets + HEAD_LEN, out->octets + HEAD_LEN + plain.len);
   }
   if (rc == OCC_OK) {
     out->len = AROUND_LEN + plain.len;
   }
-  occ__wipe(material, sizeof(material));
+  occ__wipe(own, sizeof(own));
   return rc;
 }
 
@@ -275,15 +277,15 @@ int occ__handle_unwrap(uint8_t *plain, occ_workspace *ws, const occ_seal_key *ke
 {
   const uint8_t *octets = sealed->octets;
   const size_t len = sealed->len - AROUND_LEN;
-  uint8_t material[64] = { 0 };
-  int rc = derive(material, ws, key, kind->label, octets + ID_AT);
+  uint8_t own[OCC__AEAD_KEY_LEN] = { 0 };
+  int rc = derive(own, ws, key, kind->label, octets + ID_AT);
 
   if (rc == OCC_OK &&
-      occ__aead_open(ws, material, material + OCC__AEAD_KEY_LEN, occ__span(octets, HEAD_LEN),
+      occ__aead_open(ws, own, iv, occ__span(octets, HEAD_LEN),
                      occ__span(octets + HEAD_LEN, len), octets + HEAD_LEN + len, plain) != OCC_OK) {
     rc = OCC__REASON_SESSION_FORGED; /* or OpenSSL failed: closed either way */
   }
-  occ__wipe(material, sizeof(material));
+  occ__wipe(own, sizeof(own));
   return rc;
 }
 

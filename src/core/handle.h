@@ -5,7 +5,7 @@
 /* Sessions and the handles that carry them. Sealed by default, so that a waiting challenge costs the server no memory.
  *
  *     handle  = base64url( version(1) || key id(4) || id(32 random) || ciphertext || tag(16) )
- *     key, iv = HMAC-SHA-512(master key, label || id), its first 44 octets
+ *     key     = HMAC-SHA-256(master key, label || id), used once: so its iv is all zero
  *     AEAD    = AES-256-GCM over the plain text, with version, key id and id as associated data
  *
  * In stored mode the handle is base64url( version | 0x80 (1) || id(32) ), and the sealed octets lie in the store.

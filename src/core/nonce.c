@@ -28,7 +28,7 @@ typedef struct scope {
 static int make(uint8_t octets[LEN], occ_workspace *ws, const occ_seal_key *key,
                 const scope *good_for, uint64_t step)
 {
-  uint8_t step8[8], mac[64];
+  uint8_t step8[8], mac[OCC__SHA256_LEN];
   /* Only the issuer has no fixed length, so the parts cannot be shifted against each other. */
   const occ_span part[] = { occ__span(label, sizeof(label)), occ__span_text(good_for->issuer),
                             occ__span(good_for->store_id, OCC__STORE_ID_LEN),
@@ -38,7 +38,7 @@ static int make(uint8_t octets[LEN], occ_workspace *ws, const occ_seal_key *key,
   for (size_t i = 0; i < sizeof(step8); i++) {
     step8[i] = (uint8_t)(step >> (8 * (sizeof(step8) - 1 - i)));
   }
-  rc = occ__hmac_sha512(ws, mac, occ__span(key->master, sizeof(key->master)), part,
+  rc = occ__hmac_sha256(ws, mac, occ__span(key->master, sizeof(key->master)), part,
                         sizeof(part) / sizeof(part[0]));
   if (rc != OCC_OK) {
     return rc;

@@ -4,7 +4,7 @@
 
 /* The DPoP nonces of libocc's own (RFC 9449 section 8): nothing is stored, a nonce proves itself.
  *
- *     nonce = base64url( version(1) || key id(4) || step(1) || HMAC-SHA-512(master key, label || issuer || store id || step8) [24] )
+ *     nonce = base64url( version(1) || key id(4) || step(1) || HMAC-SHA-256(master key, label || issuer || store id || step8) [24] )
  *
  * A step is OCC__NONCE_STEP_MS of time, counted from 1970; this step and the OCC__NONCE_STEPS_BACK before are good. The
  * version octet differs from a handle's, begins with a letter, and the whole is [A-Za-z0-9_-]. */

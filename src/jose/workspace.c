@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Kept OpenSSL contexts and the primitives on them: SHA-2, HMAC-SHA-512, AES-256-GCM, the slots of curves. core/lib.c makes
+/* Kept OpenSSL contexts and the primitives on them: SHA-2, HMAC-SHA-256, AES-256-GCM, the slots of curves. core/lib.c makes
  * workspaces and lends one for the length of a run. Must never leave errors in OpenSSL's queue (the host's TLS code reads
  * it on the same thread), must never set an allocator, and must not be used by two threads at once. */
 
@@ -15,8 +15,7 @@
 
 #include "jose/rsa.h"
 
-#define SHA512_LEN   64u
-#define SHA512_BLOCK 128u
+#define SHA256_BLOCK 64u
 #define GATHERED                                                                                   \
   512u /* octets that go to a digest together: many digests are of many short parts */
 
@@ -26,7 +25,7 @@ static const struct {
 } hashes[OCC__HASHES] = {
   [OCC__SHA256] = { "SHA256", OCC__SHA256_LEN },
   [OCC__SHA384] = { "SHA384", 48 },
-  [OCC__SHA512] = { "SHA512", SHA512_LEN },
+  [OCC__SHA512] = { "SHA512", 64 },
 };
 
 static const struct {
@@ -296,49 +295,50 @@ int occ__hash(occ_workspace *ws, occ_hash hash, uint8_t out[OCC__HASH_MAX_LEN], 
   return OCC_OK;
 }
 
-/* One pass of HMAC: SHA-512(key ^ pad || parts). */
-static int hmac_pass(EVP_MD_CTX *ctx, uint8_t out[SHA512_LEN], const uint8_t key[SHA512_BLOCK],
-                     uint8_t pad, const occ_span *part, size_t parts)
+/* One pass of HMAC: SHA-256(key ^ pad || parts). */
+static int hmac_pass(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN],
+                     const uint8_t key[SHA256_BLOCK], uint8_t pad, const occ_span *part,
+                     size_t parts)
 {
-  uint8_t block[SHA512_BLOCK];
-  int good;
+  uint8_t block[SHA256_BLOCK];
 
   for (size_t i = 0; i < sizeof(block); i++) {
     block[i] = key[i] ^ pad;
   }
-  good =
-      EVP_DigestInit_ex2(ctx, NULL, NULL) == 1 && EVP_DigestUpdate(ctx, block, sizeof(block)) == 1;
-  for (size_t i = 0; good && i < parts; i++) {
-    good = part[i].len == 0 || EVP_DigestUpdate(ctx, part[i].base, part[i].len) == 1;
+  occ__sha256_begin(ws);
+  occ__sha256_add(ws, block, sizeof(block));
+  for (size_t i = 0; i < parts; i++) {
+    occ__sha256_add(ws, part[i].base, part[i].len);
   }
-  good = good && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
   occ__wipe(block, sizeof(block));
-  return good;
+  return occ__sha256_end(ws, out);
 }
 
-/* spec: RFC 2104. By hand, because EVP_MAC costs a fifth more with a new key each time. */
-int occ__hmac_sha512(occ_workspace *ws, uint8_t out[64], occ_span key, const occ_span *part,
-                     size_t parts)
+/* spec: RFC 2104. By hand, because EVP_MAC costs twice as much with a new key each time. */
+int occ__hmac_sha256(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN], occ_span key,
+                     const occ_span *part, size_t parts)
 {
-  uint8_t block[SHA512_BLOCK] = { 0 }, inner[SHA512_LEN] = { 0 };
-  occ_span inner_span = occ__span(inner, sizeof(inner));
-  int good = 1;
+  uint8_t block[SHA256_BLOCK] = { 0 }, inner[OCC__SHA256_LEN] = { 0 };
+  const occ_span inner_span = occ__span(inner, sizeof(inner));
+  int rc = OCC_OK;
 
   if (key.len > sizeof(block)) {
-    good = EVP_DigestInit_ex2(ws->hash[OCC__SHA512], NULL, NULL) == 1 &&
-           EVP_DigestUpdate(ws->hash[OCC__SHA512], key.base, key.len) == 1 &&
-           EVP_DigestFinal_ex(ws->hash[OCC__SHA512], block, NULL) == 1;
+    rc = occ__sha256(ws, block, key);
   } else if (key.len > 0) {
     memcpy(block, key.base, key.len);
   }
-  good = good && hmac_pass(ws->hash[OCC__SHA512], inner, block, 0x36, part, parts) &&
-         hmac_pass(ws->hash[OCC__SHA512], out, block, 0x5c, &inner_span, 1);
-  if (!good) {
-    occ__wipe(out, SHA512_LEN);
+  if (rc == OCC_OK) {
+    rc = hmac_pass(ws, inner, block, 0x36, part, parts);
+  }
+  if (rc == OCC_OK) {
+    rc = hmac_pass(ws, out, block, 0x5c, &inner_span, 1);
+  }
+  if (rc != OCC_OK) {
+    occ__wipe(out, OCC__SHA256_LEN);
   }
   occ__wipe(block, sizeof(block));
   occ__wipe(inner, sizeof(inner));
-  return good ? OCC_OK : OCC_ERR_CRYPTO;
+  return rc;
 }
 
 /* One call of EVP_CipherUpdate(); empty input is skipped, since some versions take a NULL for the end. */

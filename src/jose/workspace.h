@@ -4,7 +4,7 @@
 
 /* Kept OpenSSL contexts, so that nothing is fetched, decoded or duplicated in a request that could be kept. One
  * workspace serves one thread at a time; core/lib.c has the pool. Also the primitives that need nothing else: the hashes,
- * HMAC-SHA-512 with AES-256-GCM for sessions. */
+ * HMAC-SHA-256 with AES-256-GCM for sessions. */
 
 #include "base/mem.h"
 #include "base/status.h"
@@ -41,9 +41,9 @@ size_t occ__hash_len(occ_hash hash);
 /* Any of them, at once; out gets occ__hash_len() octets. OCC_OK, or OCC_ERR_CRYPTO, which zeroes them. */
 int occ__hash(occ_workspace *ws, occ_hash hash, uint8_t out[OCC__HASH_MAX_LEN], occ_span octets);
 
-/* out = HMAC-SHA-512(key, part 1 || part 2 || ...). */
-int occ__hmac_sha512(occ_workspace *ws, uint8_t out[64], occ_span key, const occ_span *part,
-                     size_t parts);
+/* out = HMAC-SHA-256(key, part 1 || part 2 || ...). Not while a digest is under way. */
+int occ__hmac_sha256(occ_workspace *ws, uint8_t out[OCC__SHA256_LEN], occ_span key,
+                     const occ_span *part, size_t parts);
 
 #define OCC__AEAD_KEY_LEN 32u
 #define OCC__AEAD_IV_LEN  12u

@@ -11,10 +11,13 @@
 
 #include "meter.h"
 
+/* For keys that are used once. */
+static const uint8_t iv[12] = { 0 };
+
 static EVP_MAC_CTX *hmac_new(void)
 {
   static const uint8_t key[32] = { 1 };
-  char digest[] = "SHA512";
+  char digest[] = "SHA256";
   EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
   EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
   OSSL_PARAM param[2];
@@ -26,23 +29,23 @@ static EVP_MAC_CTX *hmac_new(void)
   return ctx;
 }
 
-static void derive(raw *r, const uint8_t id[32], uint8_t material[64])
+static void derive(raw *r, const uint8_t id[32], uint8_t key[32])
 {
   size_t len = 0;
 
   must(EVP_MAC_init(r->hmac, NULL, 0, NULL) == 1 && EVP_MAC_update(r->hmac, id, 32) == 1 &&
-           EVP_MAC_final(r->hmac, material, &len, 64) == 1,
+           EVP_MAC_final(r->hmac, key, &len, 32) == 1,
        "HMAC");
 }
 
-static void seal(raw *r, const uint8_t material[64])
+static void seal(raw *r, const uint8_t key[32])
 {
   OSSL_PARAM param[2];
   int len = 0;
 
   param[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, r->tag, 16);
   param[1] = OSSL_PARAM_construct_end();
-  must(EVP_CipherInit_ex2(r->gcm, NULL, material, material + 32, 1, NULL) == 1 &&
+  must(EVP_CipherInit_ex2(r->gcm, NULL, key, iv, 1, NULL) == 1 &&
            EVP_CipherUpdate(r->gcm, r->sealed, &len, r->plain, (int)r->len) == 1 &&
            EVP_CipherFinal_ex(r->gcm, r->sealed + r->len, &len) == 1 &&
            EVP_CIPHER_CTX_get_params(r->gcm, param) == 1,
@@ -53,7 +56,7 @@ void raw_init(raw *r, size_t len)
 {
   static const uint8_t id[32] = { 0 };
   EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-  uint8_t material[64];
+  uint8_t key[32];
 
   memset(r, 0, sizeof(*r));
   must(len < RAW_SESSION_MAX - 16, "session too long");
@@ -64,8 +67,8 @@ void raw_init(raw *r, size_t len)
   r->hmac = hmac_new();
   r->table = calloc(2 * RAW_TABLE, sizeof(*r->table));
   must(r->table != NULL, "memory");
-  derive(r, id, material);
-  seal(r, material);
+  derive(r, id, key);
+  seal(r, key);
 }
 
 void raw_clear(raw *r)
@@ -92,12 +95,12 @@ static void encode(char *out, const uint8_t *in, size_t len)
 
 void raw_issue(raw *r)
 {
-  static const uint8_t material[64] = { 7 };
+  static const uint8_t key[32] = { 7 };
   uint8_t id[32];
 
   must(RAND_bytes(id, sizeof(id)) == 1, "RAND_bytes");
   memcpy(r->plain, id, sizeof(id));
-  seal(r, material);
+  seal(r, key);
   encode(r->text, r->sealed, r->len);
 }
 
@@ -115,14 +118,14 @@ static void insert(raw *r)
 void raw_open_once(raw *r)
 {
   static const uint8_t id[32] = { 0 };
-  uint8_t material[64];
+  uint8_t key[32];
   OSSL_PARAM param[2];
   int len = 0;
 
-  derive(r, id, material);
+  derive(r, id, key);
   param[0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, r->tag, 16);
   param[1] = OSSL_PARAM_construct_end();
-  must(EVP_CipherInit_ex2(r->gcm, NULL, material, material + 32, 0, NULL) == 1 &&
+  must(EVP_CipherInit_ex2(r->gcm, NULL, key, iv, 0, NULL) == 1 &&
            EVP_CIPHER_CTX_set_params(r->gcm, param) == 1 &&
            EVP_CipherUpdate(r->gcm, r->plain, &len, r->sealed, (int)r->len) == 1,
        "AES-256-GCM");

@@ -27,7 +27,7 @@ void raw_init(raw *r, size_t len);
 void raw_clear(raw *r);
 /* RAND_bytes() for an id, AES-256-GCM with key and IV, base64url. */
 void raw_issue(raw *r);
-/* HMAC-SHA-512 of the id, AES-256-GCM with the key and IV that it gives, an insert into a table. */
+/* HMAC-SHA-256 of the id, AES-256-GCM with the key that it gives, an insert into a table. */
 void raw_open_once(raw *r);
 
 #endif

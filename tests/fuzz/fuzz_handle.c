@@ -116,7 +116,8 @@ static void as_plain(fail_mem *fm, occ_span plain)
   static const char label[] = "libocc session 1";
   static const uint8_t id[OCC__SESSION_ID_LEN] = { 7 };
   const occ_span part[] = { occ__span(label, sizeof(label)), occ__span(id, sizeof(id)) };
-  uint8_t material[64];
+  static const uint8_t iv[OCC__AEAD_IV_LEN] = { 0 };
+  uint8_t own[OCC__SHA256_LEN];
   occ_sealed sealed;
   int rc;
 
@@ -126,10 +127,9 @@ static void as_plain(fail_mem *fm, occ_span plain)
   sealed.octets[0] = 0x01;
   memcpy(sealed.octets + 1, world.key->id, OCC__SEAL_KEY_ID_LEN);
   memcpy(sealed.octets + 5, id, sizeof(id));
-  must(occ__hmac_sha512(world.ws, material, occ__span(world.key->master, OCC__SEAL_KEY_LEN), part,
+  must(occ__hmac_sha256(world.ws, own, occ__span(world.key->master, OCC__SEAL_KEY_LEN), part,
                         2) == OCC_OK);
-  must(occ__aead_seal(world.ws, material, material + OCC__AEAD_KEY_LEN,
-                      occ__span(sealed.octets, 37), plain, sealed.octets + 37,
+  must(occ__aead_seal(world.ws, own, iv, occ__span(sealed.octets, 37), plain, sealed.octets + 37,
                       sealed.octets + 37 + plain.len) == OCC_OK);
   sealed.len = 37 + plain.len + OCC__AEAD_TAG_LEN;
   rc = open_sealed(fm, &sealed);

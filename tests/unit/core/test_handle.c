@@ -170,8 +170,9 @@ static size_t seal_by_hand(uint8_t *out, const char *key_name, uint8_t fill, con
                            const uint8_t *plain, size_t len)
 {
   static const char label[] = "libocc session 1";
-  uint8_t master[32], message[sizeof(label) + 32], material[64], hash[32];
+  uint8_t master[32], message[sizeof(label) + 32], material[32], hash[32];
   unsigned material_len = 0;
+  static const uint8_t iv[12] = { 0 };
   EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
   int n = 0;
 
@@ -179,15 +180,15 @@ static size_t seal_by_hand(uint8_t *out, const char *key_name, uint8_t fill, con
   memcpy(message, label, sizeof(label)); /* its NUL too */
   memcpy(message + sizeof(label), id, 32);
   assert_non_null(
-      HMAC(EVP_sha512(), master, 32, message, sizeof(message), material, &material_len));
-  assert_int_equal(material_len, 64);
+      HMAC(EVP_sha256(), master, 32, message, sizeof(message), material, &material_len));
+  assert_int_equal(material_len, 32);
   SHA256((const unsigned char *)key_name, strlen(key_name), hash);
 
   out[0] = 0x01;
   memcpy(out + 1, hash, 4);
   memcpy(out + 5, id, 32);
   assert_non_null(ctx);
-  assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, material, material + 32), 1);
+  assert_int_equal(EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, material, iv), 1);
   assert_int_equal(EVP_EncryptUpdate(ctx, NULL, &n, out, HEAD), 1);
   assert_int_equal(EVP_EncryptUpdate(ctx, out + HEAD, &n, plain, (int)len), 1);
   assert_int_equal(n, (int)len);

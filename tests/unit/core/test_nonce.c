@@ -105,7 +105,7 @@ static void make_by_hand(char *out, uint8_t fill, const char *name, uint64_t ste
     message[len++] = (uint8_t)(step >> (8 * i));
   }
   memset(master, fill, sizeof(master));
-  assert_non_null(HMAC(EVP_sha512(), master, 32, message, len, mac, &mac_len));
+  assert_non_null(HMAC(EVP_sha256(), master, 32, message, len, mac, &mac_len));
   SHA256((const unsigned char *)name, strlen(name), hash);
   octets[0] = 0xc1;
   memcpy(octets + 1, hash, 4);
