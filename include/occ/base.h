@@ -155,11 +155,11 @@ OCC_API const char *occ_status_text(int status);
 OCC_API int occ_lib_new(occ_lib **out, const occ_mem *mem) OCC_MUST_CHECK;
 
 /**
- * Replaces OpenSSL's generator as the source of randomness. Before anything else is made in the
- * lib.
+ * Replaces the kernel's generator, getentropy(), as the source of randomness. Before anything else
+ * is made in the lib.
  *
  * @param[in] lib        made, and not used yet
- * @param[in] random     may be NULL: OpenSSL's again
+ * @param[in] random     may be NULL: the kernel's again
  * @param[in] user_data  borrowed as long as the lib lives; may be NULL
  * @return OCC_OK
  * @return OCC_ERR_STATE: something has been made in the lib

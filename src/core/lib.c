@@ -3,15 +3,20 @@
 /* occ_lib: what one process lends to the library. Memory, randomness, tickets, the event sink, and the pool of
  * workspaces, whose lock is one of three on a request's way (the key ring and the store have the others). Every object made in a lib holds it, so that the host may
  * let go in any order. After fork() a child may go on with the lib as long as no other thread was inside the library at
- * that moment: tickets name questions within one process, and OpenSSL's random generator notices the fork by itself.
+ * that moment: tickets name questions within one process, and the kernel's random generator has no state in either.
  * Must never read a clock, touch a process-wide allocator, or print. */
+
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE /* getentropy() */
+#endif
 
 #include "core/lib.h"
 
-#include <limits.h>
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
+
+#define ENTROPY_MOST 256u /* that getentropy() gives at once */
 
 /* A workspace of the pool. Each has a place of its own from the start, so giving one back cannot fail. */
 typedef struct place {
@@ -32,11 +37,19 @@ struct occ_lib {
   place *empty;         /* without */
 };
 
-static int from_openssl(void *out, size_t len, void *user_data)
+/* The kernel's generator: nothing in this process to be seeded, copied by a fork, or guessed from. */
+static int from_kernel(void *out, size_t len, void *user_data)
 {
+  uint8_t *at = out;
+
   (void)user_data;
-  /* The store's hash key comes from here too: hence the generator for private values. */
-  return len <= INT_MAX && RAND_priv_bytes(out, (int)len) == 1 ? OCC_OK : OCC_ERR_CRYPTO;
+  for (size_t left = len, part; left > 0; at += part, left -= part) {
+    part = left < ENTROPY_MOST ? left : ENTROPY_MOST;
+    if (getentropy(at, part) != 0) {
+      return OCC_ERR_CRYPTO;
+    }
+  }
+  return OCC_OK;
 }
 
 int occ_lib_new(occ_lib **out, const occ_mem *mem)
@@ -64,7 +77,7 @@ int occ_lib_new(occ_lib **out, const occ_mem *mem)
   lib->mem = *mem;
   atomic_init(&lib->holds, 1);
   atomic_init(&lib->ticket, 0);
-  lib->random = from_openssl;
+  lib->random = from_kernel;
   *out = lib;
   return OCC_OK;
 }
@@ -83,7 +96,7 @@ int occ_lib_set_random(occ_lib *lib, occ_random_fn random, void *user_data)
   if (!is_fresh(lib)) {
     return OCC_ERR_STATE;
   }
-  lib->random = random == NULL ? from_openssl : random;
+  lib->random = random == NULL ? from_kernel : random;
   lib->random_data = user_data;
   return OCC_OK;
 }

@@ -25,7 +25,7 @@ typedef struct raw {
 /* len: of the session. */
 void raw_init(raw *r, size_t len);
 void raw_clear(raw *r);
-/* RAND_bytes() for an id, AES-256-GCM with key and IV, base64url. */
+/* getentropy() for an id, AES-256-GCM with key and IV, base64url. */
 void raw_issue(raw *r);
 /* HMAC-SHA-256 of the id, AES-256-GCM with the key that it gives, an insert into a table. */
 void raw_open_once(raw *r);
