@@ -47,7 +47,7 @@ report 'include rules of the public headers' \
 room base '<openssl/crypto.h>' # CRYPTO_memcmp()
 room wire base/ '<jansson.h>'
 room jose base/ wire/ '<jansson.h>' openssl/
-room core base/ wire/ jose/ '<jansson.h>'
+room core base/ wire/ jose/ '<jansson.h>' '<unistd.h>' # getentropy()
 room evidence base/ wire/ jose/ '<jansson.h>'
 room stores base/ '<sys/mman.h>' '<time.h>' # memory that forked processes share; a pause, not a clock
 room cimd base/ wire/ jose/ '<jansson.h>' '<netinet/in.h>' '<sys/socket.h>' # the form of an address, no socket
