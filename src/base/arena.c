@@ -52,7 +52,7 @@ static occ_arena_block *add_block(occ_arena *arena, size_t size)
   return block;
 }
 
-static void *take(occ_arena *arena, size_t size, size_t align)
+void *occ__arena_raw(occ_arena *arena, size_t size, size_t align)
 {
   occ_arena_block *block = arena->blocks;
   size_t pad = block == NULL ? 0 : (0 - block->used) & (align - 1);
@@ -83,7 +83,7 @@ void *occ__arena_alloc(occ_arena *arena, size_t size)
   void *memory;
 
   size = size == 0 ? 1 : size;
-  memory = take(arena, size, _Alignof(max_align_t));
+  memory = occ__arena_raw(arena, size, _Alignof(max_align_t));
   if (memory != NULL) {
     memset(memory, 0, size);
   }
@@ -97,7 +97,7 @@ char *occ__arena_text(occ_arena *arena, const void *octets, size_t len)
   if (len == SIZE_MAX) {
     return fail(arena, OCC_ERR_LIMIT);
   }
-  text = take(arena, len + 1, 1);
+  text = occ__arena_raw(arena, len + 1, 1);
   if (text != NULL) {
     if (len != 0) {
       memcpy(text, octets, len);

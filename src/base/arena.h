@@ -19,6 +19,8 @@ typedef struct occ_arena {
 void occ__arena_init(occ_arena *arena, const occ_mem *mem, size_t max);
 /* Zeroed, aligned for any type; NULL: arena->rc says why. */
 void *occ__arena_alloc(occ_arena *arena, size_t size);
+/* Not zeroed, align a power of two: the caller writes before it reads. NULL as above. */
+void *occ__arena_raw(occ_arena *arena, size_t size, size_t align);
 /* A NUL-terminated copy; NULL as above. */
 char *occ__arena_text(occ_arena *arena, const void *octets, size_t len);
 /* Wipes and frees everything; the arena may be used again. */

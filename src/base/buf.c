@@ -15,11 +15,12 @@ void occ__buf_init(occ_buf *buf, const occ_mem *mem, size_t max)
 /* One octet more than cap is allocated, for the NUL. */
 static int move(occ_buf *buf, size_t cap)
 {
-  uint8_t *base = occ__mem_alloc(buf->mem, cap + 1);
+  uint8_t *base = occ__mem_alloc_raw(buf->mem, cap + 1);
 
   if (base == NULL) {
     return OCC_ERR_MEMORY;
   }
+  base[buf->len] = 0;
   if (buf->base != NULL) {
     memcpy(base, buf->base, buf->len);
     occ__mem_wipe_free(buf->mem, buf->base, buf->cap + 1);

@@ -91,26 +91,33 @@ static int fill(occ_txn *txn, const occ_requirement *requirement, unsigned sende
   next->issued = txn->now;
   next->expires = txn->now + lifetime(txn, requirement);
   next->senders = (uint8_t)senders;
-  for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED && rc == OCC_OK; kind++) {
-    if ((senders & (1u << kind)) != 0) {
-      rc = occ__b64_decode_exact(next->sender[kind], OCC__SHA256_LEN,
-                                 occ__span_text(txn->sender[kind]));
-    }
+  memcpy(next->sender, txn->sender_key, sizeof(next->sender));
+  return OCC_OK;
+}
+
+/* The handle's text, in the arena. */
+static const char *handle_text(occ_txn *txn)
+{
+  const int stored = txn->server->stored;
+  char *text = occ__arena_raw(
+      &txn->arena, stored ? OCC__HANDLE_STORED_LEN + 1 : OCC__B64_LEN(txn->sealed->len) + 1, 1);
+
+  if (text != NULL) {
+    (void)(stored ? occ__handle_text_stored(text, txn->next.id)
+                  : occ__handle_text(text, txn->sealed));
   }
-  return rc;
+  return text;
 }
 
 static int seal(occ_txn *txn)
 {
   const occ_seal_key *key = txn->keys == NULL ? NULL : occ__key_set_seals(txn->keys, txn->now);
-  char text[OCC__MAX_HANDLE + 1];
-  size_t len;
   int rc;
 
   if (key == NULL) {
     return OCC_ERR_CONFIG; /* no key seals now: the ring is empty, or its keys are pending or closed */
   }
-  txn->sealed = occ__arena_alloc(&txn->arena, sizeof(*txn->sealed));
+  txn->sealed = occ__arena_raw(&txn->arena, sizeof(*txn->sealed), _Alignof(occ_sealed));
   if (txn->sealed == NULL) {
     return txn->arena.rc;
   }
@@ -118,9 +125,7 @@ static int seal(occ_txn *txn)
   if (rc != OCC_OK) {
     return rc;
   }
-  len = txn->server->stored ? occ__handle_text_stored(text, txn->next.id)
-                            : occ__handle_text(text, txn->sealed);
-  txn->next_handle = occ__txn_text(txn, text, len);
+  txn->next_handle = handle_text(txn);
   return txn->next_handle == NULL ? txn->arena.rc : OCC_OK;
 }
 

@@ -53,6 +53,7 @@
   (OCC__MAX_HANDLE / 4u * 3u) /* octets whose text has OCC__MAX_HANDLE characters */
 #define MAX_PLAIN  (MAX_SEALED - AROUND_LEN)
 #define STORED_LEN (1u + OCC__SESSION_ID_LEN)
+_Static_assert(OCC__HANDLE_STORED_LEN == OCC__B64_LEN(STORED_LEN), "a stored handle");
 
 #define TIME_LEN 6u
 
@@ -296,7 +297,7 @@ int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key
   writer w = { .at = plain, .left = sizeof(plain) };
   int rc = OCC_ERR_LIMIT;
 
-  *out = (occ_sealed){ .len = 0 };
+  out->len = 0;
   if (!fits(session)) {
     return rc;
   }
@@ -305,7 +306,7 @@ int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key
     rc = occ__handle_wrap(out, ws, key, &of_session, session->id,
                           occ__span(plain, sizeof(plain) - w.left));
   }
-  occ__wipe(plain, sizeof(plain));
+  occ__wipe(plain, sizeof(plain) - w.left);
   return rc;
 }
 

@@ -75,7 +75,8 @@ int occ__handle_unwrap(uint8_t *plain, occ_workspace *ws, const occ_seal_key *ke
  * the whole into OCC__MAX_HANDLE characters; OCC_ERR_CRYPTO. */
 int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key,
                      const occ_session *session);
-/* The text of a sealed handle, or of a stored one (the id alone). out: OCC__MAX_HANDLE + 1. Returns its length. */
+#define OCC__HANDLE_STORED_LEN 44u /* characters of a stored handle */
+/* The text of a sealed handle, or of a stored one (the id alone). out: room for it and a NUL. Returns its length. */
 size_t occ__handle_text(char *out, const occ_sealed *sealed);
 size_t occ__handle_text_stored(char *out, const uint8_t id[OCC__SESSION_ID_LEN]);
 

@@ -73,7 +73,10 @@ unsigned occ__params_flags(const char *name)
 
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
-    const int order = strcmp(name, table[middle].name);
+    const char *row = table[middle].name;
+    const int first = (unsigned char)name[0] - (unsigned char)row[0];
+    const int order = first != 0 ? first : strcmp(name, row); /* mostly the first letter tells */
+
     if (order == 0) {
       return table[middle].flags;
     }

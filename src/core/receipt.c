@@ -250,25 +250,6 @@ int occ__receipt_set(occ_txn *txn, const char *text)
   return OCC_OK;
 }
 
-/* spec: RFC 9449 section 10: the key of the pushed request is the key of the code. */
-static int same_senders(const occ_txn *txn, const occ_receipt *receipt)
-{
-  uint8_t octets[OCC__SHA256_LEN];
-
-  for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED; kind++) {
-    if ((receipt->senders & (1u << kind)) == 0) {
-      continue;
-    }
-    if ((txn->senders & (1u << kind)) == 0 ||
-        occ__b64_decode_exact(octets, sizeof(octets), occ__span_text(txn->sender[kind])) !=
-            OCC_OK ||
-        !occ__equal_ct(octets, receipt->sender[kind], sizeof(octets))) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
 static int compare(const occ_txn *txn, const occ_receipt *receipt)
 {
   uint8_t digest[OCC__SHA256_LEN];
@@ -287,7 +268,9 @@ static int compare(const occ_txn *txn, const occ_receipt *receipt)
   if (!occ__equal_ct(digest, receipt->bound, sizeof(digest))) {
     return OCC__REASON_RECEIPT_CLIENT;
   }
-  return same_senders(txn, receipt) ? OCC_OK : OCC__REASON_RECEIPT_SENDER;
+  /* spec: RFC 9449 section 10: the key of the pushed request is the key of the code. */
+  return occ__sender_shows(txn, receipt->senders, receipt->sender) ? OCC_OK
+                                                                   : OCC__REASON_RECEIPT_SENDER;
 }
 
 static int judge(occ_txn *txn, occ_receipt *out)
@@ -395,12 +378,7 @@ static int fill(occ_txn *txn, occ_receipt *out)
   out->issued = txn->now;
   out->expires = txn->now + OCC__RECEIPT_MS;
   out->senders = txn->senders;
-  for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED && rc == OCC_OK; kind++) {
-    if ((txn->senders & (1u << kind)) != 0) {
-      rc = occ__b64_decode_exact(out->sender[kind], OCC__SHA256_LEN,
-                                 occ__span_text(txn->sender[kind]));
-    }
-  }
+  memcpy(out->sender, txn->sender_key, sizeof(out->sender));
   return rc;
 }
 

@@ -12,6 +12,30 @@
 #include "jose/jws.h"
 #include "wire/json_in.h"
 
+void occ__sender_add(occ_txn *txn, occ_sender kind, const char *thumbprint,
+                     const uint8_t octets[OCC__SHA256_LEN])
+{
+  memcpy(txn->sender[kind], thumbprint, OCC__THUMBPRINT_LEN + 1);
+  memcpy(txn->sender_key[kind], octets, OCC__SHA256_LEN);
+  txn->senders = (uint8_t)(txn->senders | (1u << kind));
+}
+
+/* spec: S-15 */
+int occ__sender_shows(const occ_txn *txn, unsigned senders,
+                      const uint8_t (*sender)[OCC__SHA256_LEN])
+{
+  for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED; kind++) {
+    const unsigned bit = 1u << kind;
+
+    if ((senders & bit) != 0 &&
+        ((txn->senders & bit) == 0 ||
+         !occ__equal_ct(txn->sender_key[kind], sender[kind], OCC__SHA256_LEN))) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
 static int take_certificate(occ_txn *txn)
 {
   char thumbprint[OCC__THUMBPRINT_LEN + 1];
@@ -24,8 +48,7 @@ static int take_certificate(occ_txn *txn)
   if ((txn->senders & bit) != 0) { /* the host has given the thumbprint too: they must agree */
     return strcmp(thumbprint, txn->sender[OCC_SENDER_MTLS]) == 0 ? OCC_OK : OCC_ERR_ARGUMENT;
   }
-  memcpy(txn->sender[OCC_SENDER_MTLS], thumbprint, sizeof(thumbprint));
-  txn->senders = (uint8_t)(txn->senders | bit);
+  occ__sender_add(txn, OCC_SENDER_MTLS, thumbprint, txn->certificate);
   return OCC_OK;
 }
 
@@ -241,8 +264,7 @@ static int verify_signature(occ_txn *txn, const occ_jws *jws)
     rc = occ__jws_verify(jws, txn->ws, &key);
   }
   if (rc == OCC_OK) {
-    memcpy(txn->sender[OCC_SENDER_DPOP], key.thumbprint, sizeof(key.thumbprint));
-    txn->senders = (uint8_t)(txn->senders | (1u << OCC_SENDER_DPOP));
+    occ__sender_add(txn, OCC_SENDER_DPOP, key.thumbprint, key.digest);
   }
   return rc;
 }

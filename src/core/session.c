@@ -68,26 +68,6 @@ static int read_details(occ_txn *txn)
   return OCC_OK;
 }
 
-/* Every key of the first request must be shown again. spec: S-15 */
-static int same_senders(const occ_txn *txn)
-{
-  const occ_session *session = &txn->session;
-  uint8_t octets[OCC__SHA256_LEN];
-
-  for (int kind = OCC_SENDER_DPOP; kind <= OCC_SENDER_ATTESTED; kind++) {
-    if ((session->senders & (1u << kind)) == 0) {
-      continue;
-    }
-    if ((txn->senders & (1u << kind)) == 0 ||
-        occ__b64_decode_exact(octets, sizeof(octets), occ__span_text(txn->sender[kind])) !=
-            OCC_OK ||
-        !occ__equal_ct(octets, session->sender[kind], sizeof(octets))) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
 /* The comparisons that need no digest; cheap ones first. */
 static int compare_plain(const occ_txn *txn)
 {
@@ -102,7 +82,7 @@ static int compare_plain(const occ_txn *txn)
   if (!occ__equal_ct(session->store_id, txn->server->store_id, OCC__STORE_ID_LEN)) {
     return OCC__REASON_SESSION_STORE;
   }
-  if (!same_senders(txn)) {
+  if (!occ__sender_shows(txn, session->senders, session->sender)) {
     return OCC__REASON_SESSION_SENDER;
   }
   return txn->evidence.requirement == NULL ? OCC__REASON_SESSION_REQUIREMENT : OCC_OK;

@@ -23,10 +23,11 @@ int occ_txn_new(occ_txn **out, occ_server *server, occ_endpoint endpoint, void *
     return OCC_ERR_ARGUMENT;
   }
   mem = occ__lib_mem(server->lib);
-  txn = occ__mem_alloc(mem, sizeof(*txn));
+  txn = occ__mem_alloc_raw(mem, sizeof(*txn));
   if (txn == NULL) {
     return OCC_ERR_MEMORY;
   }
+  memset(txn, 0, offsetof(occ_txn, log));
   txn->self = txn;
   txn->lib = server->lib;
   txn->server = server;
@@ -71,7 +72,8 @@ void occ_txn_free(occ_txn *txn)
   occ__buf_clear(&txn->response.body);
   server = txn->server;
   mem = occ__lib_mem(txn->lib);
-  occ__mem_wipe_free(mem, txn, sizeof(*txn));
+  occ__wipe(txn, offsetof(occ_txn, log));
+  occ__mem_free(mem, txn, sizeof(*txn));
   occ_server_free(server);
 }
 
@@ -242,8 +244,7 @@ int occ_txn_set_sender(occ_txn *txn, occ_sender kind, const char *thumbprint)
       (txn->senders & (1u << kind)) != 0) {
     return occ__txn_filled(txn, OCC_ERR_ARGUMENT, __func__);
   }
-  memcpy(txn->sender[kind], thumbprint, OCC__THUMBPRINT_LEN + 1);
-  txn->senders = (uint8_t)(txn->senders | (1u << kind));
+  occ__sender_add(txn, kind, thumbprint, octets);
   return OCC_OK;
 }
 

@@ -178,6 +178,7 @@ struct occ_txn {
   int capable;          /* insufficient_client_authorization_supported: true */
   uint8_t senders;      /* bit set by occ_sender */
   char sender[OCC__SENDERS][OCC__THUMBPRINT_LEN + 1];
+  uint8_t sender_key[OCC__SENDERS][OCC__SHA256_LEN]; /* the same, decoded */
   uint8_t certificate[OCC__SHA256_LEN];
   int has_certificate;
   occ_span certificate_der;
@@ -236,8 +237,9 @@ struct occ_txn {
   const char *next_handle, *next_receipt;
   occ_response response;
 
-  occ_logged log[OCC__MAX_EVENTS_KEPT];
   size_t logged;
+  /* Last, for nothing beyond `logged` is ever read, and it holds no secret: it is neither zeroed nor wiped. */
+  occ_logged log[OCC__MAX_EVENTS_KEPT];
 };
 
 /* txn.c: what a setter came to; by: its name, static. The result to return: the peer's fault is none of the call. */
@@ -311,6 +313,12 @@ occ_step occ__authenticate_client(occ_txn *txn);
 occ_step occ__authenticate_keys(occ_txn *txn);
 
 /* sender.c */
+/* One more key that the request shows. */
+void occ__sender_add(occ_txn *txn, occ_sender kind, const char *thumbprint,
+                     const uint8_t octets[OCC__SHA256_LEN]);
+/* Are all of these keys, bits and octets, shown in this request? */
+int occ__sender_shows(const occ_txn *txn, unsigned senders,
+                      const uint8_t (*sender)[OCC__SHA256_LEN]);
 /* After a stale session: its handle is no nonce, and the nonce rule that SENDER may have left to
  * SESSION applies. OCC__GO, OCC__REFUSE. */
 occ_step occ__sender_without_session(occ_txn *txn);

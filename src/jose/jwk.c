@@ -380,11 +380,10 @@ static size_t canonical(char out[CANONICAL], const occ_jwk *jwk)
 static int write_thumbprint(occ_jwk *jwk, occ_workspace *ws)
 {
   char text[CANONICAL];
-  uint8_t digest[OCC__SHA256_LEN];
-  int rc = occ__sha256(ws, digest, occ__span(text, canonical(text, jwk)));
+  int rc = occ__sha256(ws, jwk->digest, occ__span(text, canonical(text, jwk)));
 
   if (rc == OCC_OK) {
-    (void)occ__b64_encode(jwk->thumbprint, digest, sizeof(digest));
+    (void)occ__b64_encode(jwk->thumbprint, jwk->digest, sizeof(jwk->digest));
   }
   return rc;
 }

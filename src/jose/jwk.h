@@ -64,6 +64,7 @@ typedef struct occ_jwk {
   int is_private;
   char kid[OCC__MAX_ID + 1]; /* "" for none */
   char thumbprint[OCC__THUMBPRINT_LEN + 1];
+  uint8_t digest[OCC__SHA256_LEN]; /* the thumbprint, decoded */
 } occ_jwk;
 
 /* OCC_OK; OCC__REASON_JOSE_KEY for whatever is wrong with the key (kty, crv, a private member where a public key is

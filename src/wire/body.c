@@ -49,15 +49,6 @@ static int is_space(char c)
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* A handle is base64url, so it needs no escape. */
-static void write_session(occ_buf *out, const occ_names *names, const char *session)
-{
-  occ__json_name(out, names->session);
-  occ__buf_byte(out, '"');
-  occ__buf_text(out, session);
-  occ__buf_byte(out, '"');
-}
-
 /* The object's text without its closing brace, then the session and the brace. */
 static void write_nested(occ_buf *out, const occ_names *names, const occ_body_challenge *challenge)
 {
@@ -74,7 +65,7 @@ static void write_nested(occ_buf *out, const occ_names *names, const occ_body_ch
   for (len--; len != 0 && is_space(text[len - 1]); len--) {
   }
   occ__json_raw(out, occ__span(text, len));
-  write_session(out, names, challenge->session);
+  occ__json_put_text(out, names->session, challenge->session);
   occ__json_close(out, '}');
 }
 
@@ -87,7 +78,7 @@ static void write_challenge(occ_buf *out, const occ_names *names,
   } else {
     occ__json_raw(out, occ__span_text(challenge->requirement));
   }
-  write_session(out, names, challenge->session);
+  occ__json_put_text(out, names->session, challenge->session);
   occ__json_put_number(out, names->expires_in, challenge->expires_in);
 }
 

@@ -248,14 +248,13 @@ int occ__form_add(occ_form *form, occ_arena *arena, occ_span name, occ_span valu
   return param.value == NULL ? arena->rc : take_param(form, arena, &param);
 }
 
-const occ_param *occ__form_find(const occ_form *form, const char *name, size_t i)
+const occ_param *occ__form_find_span(const occ_form *form, occ_span name, size_t i)
 {
-  size_t len = strlen(name);
-
   for (size_t at = 0; at < form->count; at++) {
-    if (form->param[at].name_len == len && memcmp(form->param[at].name, name, len) == 0 &&
-        i-- == 0) {
-      return &form->param[at];
+    const occ_param *param = &form->param[at];
+
+    if (param->name_len == name.len && memcmp(param->name, name.base, name.len) == 0 && i-- == 0) {
+      return param;
     }
   }
   return NULL;

@@ -31,7 +31,12 @@ int occ__form_parse(occ_form *form, occ_arena *arena, occ_span body);
 /* The same rules for a parameter that is decoded already. */
 int occ__form_add(occ_form *form, occ_arena *arena, occ_span name, occ_span value);
 /* The i-th value of name (only resource and audience have more than one), or NULL. */
-const occ_param *occ__form_find(const occ_form *form, const char *name, size_t i);
+const occ_param *occ__form_find_span(const occ_form *form, occ_span name, size_t i);
+/* Here, so that the length of a name that stands in the code is no work. */
+static inline const occ_param *occ__form_find(const occ_form *form, const char *name, size_t i)
+{
+  return occ__form_find_span(form, occ__span_text(name), i);
+}
 /* name=value, percent-encoded, with & before it unless it is the first. */
 int occ__form_put(occ_buf *out, const char *name, occ_span value);
 

@@ -68,13 +68,39 @@ static void put_escaped(occ_buf *out, uint8_t c)
 
 static int is_plain(uint8_t c)
 {
-  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+  return (c >= 0x20) & (c < 0x80) & (c != '"') & (c != '\\');
+}
+
+/* Without a branch in it, so that compilers make it look at many octets at once. */
+static int are_plain(occ_span text)
+{
+  unsigned others = 0;
+
+  for (size_t i = 0; i < text.len; i++) {
+    others |= !is_plain(text.base[i]);
+  }
+  return !others;
+}
+
+static void put_in_quotes(occ_buf *out, occ_span text)
+{
+  uint8_t *room = occ__buf_grow(out, text.len + 2);
+
+  if (room != NULL) {
+    room[0] = '"';
+    memcpy(room + 1, text.base, text.len);
+    room[text.len + 1] = '"';
+  }
 }
 
 static void put_quoted(occ_buf *out, occ_span text)
 {
   size_t run;
 
+  if (text.len > 0 && are_plain(text)) {
+    put_in_quotes(out, text);
+    return;
+  }
   occ__buf_byte(out, '"');
   for (size_t i = 0; i < text.len; i += run) {
     for (run = 0; i + run < text.len && is_plain(text.base[i + run]); run++) {
