@@ -185,7 +185,7 @@ static occ_step challenge(occ_txn *txn, const occ_requirement *requirement, unsi
   int rc = fill(txn, requirement, senders);
 
   if (rc == OCC_OK) {
-    rc = occ__evidence_write(txn, requirement, txn->next.params, txn->params, &wanted, digest);
+    rc = occ__evidence_write(txn, requirement, txn->next.params, &wanted, digest);
   }
   if (rc == OCC_OK) {
     carriers = occ__session_carriers(txn, &txn->next, requirement);
@@ -240,7 +240,7 @@ occ_step occ__decide_challenge(occ_txn *txn)
   next->round = (uint8_t)(txn->live ? txn->session.round + 1 : 1);
   next->attempt = 1;
   next->name = occ__span_text(requirement->name);
-  next->params = occ__span_text(txn->asking.params);
+  next->params = txn->asking.params;
   next->memo = occ__span(txn->memo, txn->memo_set ? txn->memo_len : 0);
   txn->reason = OCC__REASON_POLICY_CHALLENGED;
   return challenge(txn, requirement, txn->senders);

@@ -7,7 +7,7 @@
 #include "core/txn.h"
 
 #include "base/b64.h"
-#include "jose/jcs.h"
+#include "jose/jcs_text.h"
 #include "wire/json_in.h"
 
 int occ__evidence_present(const occ_txn *txn, const occ_kind *kind)
@@ -46,47 +46,60 @@ static int ask_type(occ_evidence *evidence)
   return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
 }
 
+/* The canonical form of what a type wrote; nothing for nothing. */
+static int form_of(occ_span *out, occ_arena *arena, const json_t *written)
+{
+  occ_buf text;
+  int rc;
+
+  *out = occ__span(NULL, 0);
+  if (written == NULL) {
+    return OCC_OK;
+  }
+  occ__buf_init(&text, arena->mem, OCC__MAX_ANSWER);
+  rc = occ__jcs_write(&text, written);
+  if (rc == OCC_OK) {
+    *out = occ__span(occ__arena_text(arena, text.base, text.len), text.len);
+    rc = out->base == NULL ? arena->rc : OCC_OK;
+  }
+  occ__buf_clear(&text);
+  return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
+}
+
 /* Template, params over it, then what the type writes. The canonical form is what is sent, too: one text, one digest,
  * nothing to re-serialise. */
-static int render(const occ_requirement *requirement, const json_t *params, const json_t *written,
+static int render(const occ_requirement *requirement, occ_span params, occ_span written,
                   occ_workspace *ws, occ_arena *arena, const char **text,
                   uint8_t digest[OCC__SHA256_LEN])
 {
-  const json_t *const layer[] = { requirement->members, params, written };
-  occ_buf canonical;
-  int rc;
+  const occ_span layer[] = { requirement->members, params, written };
+  occ_span canonical;
+  int rc = occ__jcs_text_merge(&canonical, arena, layer, sizeof(layer) / sizeof(layer[0]));
 
-  occ__buf_init(&canonical, arena->mem, OCC__MAX_ANSWER);
-  rc = occ__jcs_write_layers(&canonical, layer, sizeof(layer) / sizeof(layer[0]));
-  rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
   if (rc == OCC_OK) {
-    rc = occ__sha256(ws, digest, occ__span(canonical.base, canonical.len));
+    *text = (const char *)canonical.base;
+    rc = occ__sha256(ws, digest, canonical);
   }
-  if (rc == OCC_OK) {
-    *text = occ__arena_text(arena, canonical.base, canonical.len);
-    rc = *text == NULL ? arena->rc : OCC_OK;
-  }
-  occ__buf_clear(&canonical);
   return rc;
 }
 
-/* With a type that writes the same each time, or is asked now. */
-static int write_with(occ_txn *txn, const occ_requirement *requirement, const json_t *params,
-                      const char **text, uint8_t digest[OCC__SHA256_LEN])
+/* By a type whose words depend on the request. */
+static int ask_and_render(occ_txn *txn, const occ_requirement *requirement, occ_span params,
+                          const char **text, uint8_t digest[OCC__SHA256_LEN])
 {
   occ_evidence evidence = {
     .txn = txn, .lib = txn->lib, .names = txn->server->names, .requirement = requirement
   };
-  const json_t *written = requirement->written;
-  int rc = OCC_OK;
+  occ_span written;
+  int rc;
 
-  if (requirement->text == NULL) {
-    evidence.about.requirement = requirement->name;
-    evidence.about.type = requirement->kind->name;
-    evidence.about.audience = txn->server->issuer;
-    evidence.about.client_id = txn->client_id;
-    rc = ask_type(&evidence);
-    written = evidence.object;
+  evidence.about.requirement = requirement->name;
+  evidence.about.type = requirement->kind->name;
+  evidence.about.audience = txn->server->issuer;
+  evidence.about.client_id = txn->client_id;
+  rc = ask_type(&evidence);
+  if (rc == OCC_OK) {
+    rc = form_of(&written, &txn->arena, evidence.object);
   }
   if (rc == OCC_OK) {
     rc = render(requirement, params, written, txn->ws, &txn->arena, text, digest);
@@ -96,26 +109,17 @@ static int write_with(occ_txn *txn, const occ_requirement *requirement, const js
 }
 
 int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
-                        const json_t *parsed, const char **text, uint8_t digest[OCC__SHA256_LEN])
+                        const char **text, uint8_t digest[OCC__SHA256_LEN])
 {
-  json_t *own = NULL;
-  int rc = OCC_OK;
-
-  if (requirement->text != NULL && params.len == 0) { /* the same for every request */
+  if (requirement->text == NULL) {
+    return ask_and_render(txn, requirement, params, text, digest);
+  }
+  if (params.len == 0) { /* the same for every request */
     *text = requirement->text;
     memcpy(digest, requirement->digest, OCC__SHA256_LEN);
     return OCC_OK;
   }
-  if (params.len > 0 && parsed == NULL) {
-    rc = occ__json_read_object(&own, params, &occ__json_peer);
-    rc = rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
-    parsed = own;
-  }
-  if (rc == OCC_OK) {
-    rc = write_with(txn, requirement, parsed, text, digest);
-  }
-  json_decref(own);
-  return rc;
+  return render(requirement, params, requirement->written, txn->ws, &txn->arena, text, digest);
 }
 
 /* A type's write is a pure function of what it is shown. One that looks at nothing writes the same each time, so it is
@@ -127,18 +131,16 @@ int occ__evidence_fix(const occ_server *server, occ_requirement *requirement, oc
   occ_evidence evidence = {
     .lib = server->lib, .names = server->names, .requirement = requirement, .looked = &looked
   };
-  const char *text = NULL;
   int rc = ask_type(&evidence);
 
   if (rc == OCC_OK && !looked) {
-    rc = render(requirement, NULL, evidence.object, ws, arena, &text, requirement->digest);
+    rc = form_of(&requirement->written, arena, evidence.object);
   }
-  requirement->text = text;
-  if (text != NULL) {
-    requirement->written = evidence.object;
-  } else {
-    json_decref(evidence.object);
+  if (rc == OCC_OK && !looked) {
+    rc = render(requirement, occ__span(NULL, 0), requirement->written, ws, arena,
+                &requirement->text, requirement->digest);
   }
+  json_decref(evidence.object);
   /* What cannot be written without a request may be writable with one; then it is tried again, and told. */
   return rc == OCC_ERR_MEMORY || rc == OCC_ERR_CRYPTO || rc == OCC_ERR_LIMIT ? rc : OCC_OK;
 }
@@ -349,10 +351,8 @@ static int verdict(occ_evidence *evidence, occ_verdict given, const char *facts,
 /* A policy will read them: what is no object now would be no facts then. */
 static int check_facts(const char *facts, size_t len)
 {
-  json_t *object = NULL;
-  int rc = occ__json_read_object(&object, occ__span(facts, len), &occ__json_answer);
+  int rc = occ__json_check_object(occ__span(facts, len), &occ__json_answer);
 
-  json_decref(object);
   return rc == OCC_ERR_SYNTAX ? OCC_ERR_ARGUMENT : rc;
 }
 

@@ -18,12 +18,10 @@ static occ_step accepted(occ_txn *txn)
 /* The host's facts must be what it says they are, for a policy will read them. */
 static occ_step accepted_by_host(occ_txn *txn, const char *facts, size_t len)
 {
-  json_t *object = NULL;
   int rc;
 
   if (len > 0) {
-    rc = occ__json_read_object(&object, occ__span(facts, len), &occ__json_answer);
-    json_decref(object);
+    rc = occ__json_check_object(occ__span(facts, len), &occ__json_answer);
     if (rc != OCC_OK) {
       return rc == OCC_ERR_MEMORY ? occ__txn_fail_status(txn, rc)
                                   : occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_HOST_ANSWER);

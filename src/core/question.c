@@ -7,9 +7,8 @@
 #include "core/txn.h"
 
 #include "core/params.h"
-#include "jose/jcs.h"
+#include "jose/jcs_text.h"
 #include "wire/body.h"
-#include "wire/json_in.h"
 
 const char *occ__question_name(occ_ask kind)
 {
@@ -188,44 +187,39 @@ int occ_txn_answer(occ_txn *txn, occ_ticket ticket, occ_verdict verdict, const v
   return answered(txn, verdict == OCC_YES ? OCC__YES : verdict == OCC_NO ? OCC__NO : OCC__RETRY);
 }
 
-/* params: a JSON object of integers, strings and the like, without the members that libocc writes. */
-static int read_params(json_t **out, const occ_txn *txn, const char *params)
+/* params: a JSON object of integers, strings and the like, without the members that libocc writes. What is sealed and
+ * written is its canonical form. */
+static int read_params(occ_span *out, occ_txn *txn, const char *params)
 {
   int rc;
 
-  *out = NULL;
+  *out = occ__span_text("");
   if (params == NULL) {
     return OCC_OK;
   }
   if (strlen(params) > OCC__MAX_PARAMS_JSON) {
     return OCC_ERR_ARGUMENT;
   }
-  rc = occ__json_read_object(out, occ__span_text(params), &occ__json_peer);
-  if (rc == OCC_OK && (json_object_get(*out, "type") != NULL ||
-                       json_object_get(*out, txn->server->names->session) != NULL)) {
+  rc = occ__jcs_text(out, &txn->arena, occ__span_text(params), &occ__json_peer);
+  if (rc == OCC_OK && (out->base[0] != '{' || occ__jcs_text_get(*out, "type").base != NULL ||
+                       occ__jcs_text_get(*out, txn->server->names->session).base != NULL)) {
     rc = OCC_ERR_ARGUMENT;
   }
-  if (rc == OCC_OK) {
-    rc = occ__jcs_check(*out);
-  }
-  if (rc != OCC_OK) {
-    json_decref(*out);
-    *out = NULL;
+  if (txn->arena.rc != OCC_OK) {
+    return txn->arena.rc;
   }
   return rc == OCC_OK || rc == OCC_ERR_MEMORY ? rc : OCC_ERR_ARGUMENT;
 }
 
 /* What can be sealed. */
-static int take_params(occ_txn *txn, const occ_requirement *requirement, const char *params)
+static int take_params(occ_txn *txn, const occ_requirement *requirement, occ_span params)
 {
-  const size_t len = params == NULL ? 0 : strlen(params);
-
-  if (strlen(requirement->name) + len + txn->memo_len > OCC__MAX_NAME_PARAMS_MEMO) {
+  if (strlen(requirement->name) + params.len + txn->memo_len > OCC__MAX_NAME_PARAMS_MEMO) {
     return OCC_ERR_LIMIT;
   }
   txn->asking.requirement = requirement;
-  txn->asking.params = len == 0 ? "" : occ__txn_text(txn, params, len);
-  return txn->asking.params == NULL ? txn->arena.rc : OCC_OK;
+  txn->asking.params = params;
+  return OCC_OK;
 }
 
 /* Evidence in a parameter that the grant itself uses could not be told from the grant. */
@@ -243,7 +237,7 @@ int occ_txn_answer_challenge(occ_txn *txn, occ_ticket ticket, const char *requir
                              const char *params)
 {
   const occ_requirement *found;
-  json_t *parsed;
+  occ_span canonical;
   int rc = find(txn, ticket);
 
   if (rc != OCC_OK) {
@@ -256,16 +250,11 @@ int occ_txn_answer_challenge(occ_txn *txn, occ_ticket ticket, const char *requir
   if (found == NULL || takes_the_grants_parameter(txn, found)) {
     return OCC_ERR_ARGUMENT;
   }
-  rc = read_params(&parsed, txn, params);
+  rc = read_params(&canonical, txn, params);
   if (rc == OCC_OK) {
-    rc = take_params(txn, found, params);
+    rc = take_params(txn, found, canonical);
   }
-  if (rc != OCC_OK) {
-    json_decref(parsed);
-    return rc;
-  }
-  txn->params = parsed; /* an answer is the last, so there was none before */
-  return answered(txn, OCC__CHALLENGE);
+  return rc == OCC_OK ? answered(txn, OCC__CHALLENGE) : rc;
 }
 
 int occ_txn_answer_refuse(occ_txn *txn, occ_ticket ticket, const char *error,

@@ -10,7 +10,6 @@
 
 #include "jose/jcs.h"
 #include "wire/json_in.h"
-#include "wire/json_out.h"
 
 /* A template travels inside a body that clients read within the same limits: one level and a few values are kept back for
  * what stands around it and for what params and the type add. */
@@ -109,31 +108,45 @@ int occ__requirements_set(occ_config *config, json_t *value)
 
 /* ---- Into the server ---- */
 
-/* The object to send: "type" by its wire name, then the template's members but for libocc's own. Copied, for other
- * threads will read it while the configuration may still change. NULL: no memory. */
-static json_t *copy_members(const char *wire_name, json_t *template)
+/* "type" by its wire name, and the template's members but for libocc's own. NULL: no memory. */
+static json_t *pick_members(const char *wire_name, json_t *template)
 {
   json_t *members = json_object(), *value;
   const char *member;
+  int good = members != NULL && json_object_set_new(members, "type", json_string(wire_name)) == 0;
 
-  if (members == NULL || json_object_set_new(members, "type", json_string(wire_name)) != 0) {
+  json_object_foreach(template, member, value)
+  {
+    if (strcmp(member, "type") != 0 && strcmp(member, "expiry") != 0 &&
+        strcmp(member, "class") != 0) {
+      good = good && json_object_set(members, member, value) == 0;
+    }
+  }
+  if (!good) {
     json_decref(members);
     return NULL;
   }
-  json_object_foreach(template, member, value)
-  {
-    if (strcmp(member, "type") == 0 || strcmp(member, "expiry") == 0 ||
-        strcmp(member, "class") == 0) {
-      continue;
-    }
-    if (json_object_set_new(members, member, json_deep_copy(value)) != 0 ||
-        !json_equal(json_object_get(members, member),
-                    value)) { /* jansson leaves out what it had no memory for */
-      json_decref(members);
-      return NULL;
-    }
-  }
   return members;
+}
+
+/* The object to send. */
+static int write_members(occ_making *making, occ_requirement *out, json_t *template)
+{
+  json_t *members = pick_members(out->kind->name, template);
+  occ_buf text;
+  int rc = members == NULL ? OCC_ERR_MEMORY : OCC_OK;
+
+  occ__buf_init(&text, occ__lib_mem(making->config->lib), OCC__MAX_CONFIG_JSON);
+  if (rc == OCC_OK) {
+    rc = occ__jcs_write(&text, members);
+  }
+  if (rc == OCC_OK) {
+    out->members = occ__span(occ__arena_text(making->arena, text.base, text.len), text.len);
+    rc = out->members.base == NULL ? making->arena->rc : OCC_OK;
+  }
+  occ__buf_clear(&text);
+  json_decref(members);
+  return rc;
 }
 
 /* Names the requirement and its wording for the sessions that carry it: another template is another requirement. */
@@ -181,19 +194,12 @@ static int ask_type(occ_making *making, const occ_requirement *requirement)
   occ_config *config = making->config;
   const occ_type *type = requirement->kind->type;
   const char *problem = NULL;
-  occ_buf text;
   int rc;
 
   if (type->accepts == NULL) {
     return OCC_OK;
   }
-  occ__buf_init(&text, occ__lib_mem(config->lib), OCC__MAX_CONFIG_JSON);
-  occ__json_value(&text, requirement->members);
-  rc = text.rc;
-  if (rc == OCC_OK) {
-    rc = type->accepts(occ__buf_string(&text), &problem, requirement->kind->self);
-  }
-  occ__buf_clear(&text);
+  rc = type->accepts((const char *)requirement->members.base, &problem, requirement->kind->self);
   if (rc == OCC_ERR_MEMORY || rc == OCC_ERR_CRYPTO) {
     return occ__config_fail_status(config, rc, OCC__PATH("requirements", requirement->name));
   }
@@ -243,8 +249,10 @@ static int build_one(occ_making *making, occ_requirement *out, const char *name,
     return rc;
   }
   out->expiry_ms = expiry_of(out, template);
-  out->members = copy_members(out->kind->name, template);
-  rc = out->members == NULL ? OCC_ERR_MEMORY : make_id(making, out, template);
+  rc = write_members(making, out, template);
+  if (rc == OCC_OK) {
+    rc = make_id(making, out, template);
+  }
   if (rc != OCC_OK) {
     return occ__config_fail_status(config, rc, OCC__PATH("requirements", name));
   }

@@ -36,10 +36,6 @@ static void destroy(occ_server *server)
   occ_lib *lib = server->lib;
   const occ_mem *mem = occ__lib_mem(lib);
 
-  for (size_t i = 0; i < server->requirements; i++) {
-    json_decref(server->requirement[i].members);
-    json_decref(server->requirement[i].written);
-  }
   close_kinds(server);
   for (size_t i = 0; i < OCC__ASKS; i++) {
     occ__config_drop_answerer(mem, server->answerer[i]);

@@ -47,12 +47,11 @@ typedef struct occ_requirement {
   const char *name;
   const occ_kind *kind;
   occ_class evidence_class;
-  json_t *
-      members; /* of the object to send, "type" first, without the library's own members; never changed after server_new */
+  occ_span members; /* the object to send, in canonical form, without the library's own members */
   const char *text; /* of the whole object, where it does not depend on the request; else NULL */
   uint8_t digest[OCC__SHA256_LEN]; /* JCS digest of that */
-  json_t *
-      written; /* by the type, where text is not NULL: members that go over all others; may be NULL */
+  occ_span
+      written; /* by the type, where text is not NULL: members that go over all others, in canonical form; empty: none */
   uint8_t id[OCC__TEMPLATE_ID_LEN]; /* SHA-256(name, configured template in JCS form), cut */
   int64_t expiry_ms;
 } occ_requirement;

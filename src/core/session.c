@@ -158,7 +158,7 @@ static int compare_bound(occ_txn *txn, int present)
   if (carriers == NULL) {
     return txn->arena.rc;
   }
-  rc = occ__evidence_write(txn, pending, txn->session.params, NULL, &txn->evidence.about.wanted,
+  rc = occ__evidence_write(txn, pending, txn->session.params, &txn->evidence.about.wanted,
                            requirement);
   if (rc == OCC_OK) {
     rc = occ__session_bound(txn, pending, requirement, carriers, bound);

@@ -66,7 +66,6 @@ void occ_txn_free(occ_txn *txn)
   json_decref(txn->metadata);
   json_decref(txn->client_facts);
   json_decref(txn->details);
-  json_decref(txn->params);
   json_decref(txn->evidence.object);
   occ__arena_clear(&txn->arena);
   occ__buf_clear(&txn->response.body);

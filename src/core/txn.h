@@ -74,7 +74,7 @@ typedef struct occ_asking {
   const void *data; /* of the answer; in the arena */
   size_t len;
   const occ_requirement *requirement; /* answer_challenge */
-  const char *params;
+  occ_span params;
   const char *error, *description; /* answer_refuse */
   int http_status;                 /* answer_fetch */
   const char *headers;
@@ -202,7 +202,6 @@ struct occ_txn {
   /* what has been found */
   json_t *details;          /* authorization_details, parsed */
   occ_canonical canonical;  /* of details and claims */
-  json_t *params;           /* of the policy's challenge, parsed; NULL: none */
   json_t *fact[OCC__FACTS]; /* as of this question; each is built when first asked for */
   json_t *facts;            /* all of them */
   const char *handle;
@@ -272,11 +271,10 @@ int occ__question_is_open(const occ_txn *txn, occ_ticket ticket); /* and not ans
 void occ__question_cancel(occ_txn *txn); /* an open question ends unanswered */
 
 /* evidence.c */
-/* Writes the requirement object; *text in the arena, digest is its JCS digest. parsed: params, if they have been parsed
- * already, else NULL. A failure of the host's type or params: OCC_ERR_ARGUMENT. OCC_ERR_MEMORY, OCC_ERR_LIMIT,
- * OCC_ERR_CRYPTO. */
+/* Writes the requirement object; *text in the arena, digest is its JCS digest. params: in canonical form, or empty. A
+ * failure of the host's type: OCC_ERR_ARGUMENT. OCC_ERR_MEMORY, OCC_ERR_LIMIT, OCC_ERR_CRYPTO. */
 int occ__evidence_write(occ_txn *txn, const occ_requirement *requirement, occ_span params,
-                        const json_t *parsed, const char **text, uint8_t digest[OCC__SHA256_LEN]);
+                        const char **text, uint8_t digest[OCC__SHA256_LEN]);
 /* What a type's parse or judge came to: OCC_OK, OCC_PENDING with a question open, or a negative status. What it did wrong
  * on the way counts more than what it says. */
 int occ__evidence_result(occ_txn *txn, int rc);

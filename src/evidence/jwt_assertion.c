@@ -10,6 +10,7 @@
 #include "base/b64.h"
 #include "base/lib.h"
 #include "evidence/issuers.h"
+#include "jose/jcs_text.h"
 #include "jose/jws.h"
 #include "occ/event.h"
 #include "occ/txn.h"
@@ -201,11 +202,10 @@ static int write_type(occ_evidence *evidence, void *self)
   return occ_evidence_put(evidence, "claim_token_format", "[\"" JWT_FORMAT "\"]");
 }
 
-/* Is iss one that this requirement takes? */
-static int issuer_is_wanted(const options *self, const json_t *wanted, const char *iss,
+/* Is iss one that this requirement takes? list: its member issuer; NULL: none. */
+static int issuer_is_wanted(const options *self, json_t *list, const char *iss,
                             const char *client_id)
 {
-  json_t *list = json_object_get(wanted, "issuer");
   size_t i;
   json_t *name;
 
@@ -226,9 +226,8 @@ static int issuer_is_wanted(const options *self, const json_t *wanted, const cha
 }
 
 /* What a policy put into the answer's params was not seen by accepts(): a list that is none is not met. */
-static int has_required_claims(const json_t *wanted, const json_t *claims)
+static int has_required_claims(json_t *list, const json_t *claims)
 {
-  json_t *list = json_object_get(wanted, "required_claims");
   size_t i;
   json_t *name;
 
@@ -261,13 +260,41 @@ static int check_life(const json_t *claims, occ_time now)
   return rc;
 }
 
+/* A member of the requirement, which is canonical; a new reference, or NULL where it has none. */
+static int read_member(json_t **out, const occ_question *about, const char *name)
+{
+  const occ_span text = occ__jcs_text_get(occ__span_text(about->wanted), name);
+
+  *out = NULL;
+  return text.base == NULL ? OCC_OK : occ__json_read(out, text, &occ__json_config);
+}
+
+static int check_wanted(const options *self, const occ_question *about, const char *iss,
+                        const json_t *claims)
+{
+  json_t *issuers, *required = NULL;
+  int rc = read_member(&issuers, about, "issuer");
+
+  if (rc == OCC_OK) {
+    rc = read_member(&required, about, "required_claims");
+  }
+  if (rc == OCC_OK && !issuer_is_wanted(self, issuers, iss, about->client_id)) {
+    rc = OCC__REASON_JWT_ISSUER;
+  }
+  if (rc == OCC_OK && !has_required_claims(required, claims)) {
+    rc = OCC__REASON_JWT_CLAIM;
+  }
+  json_decref(issuers);
+  json_decref(required);
+  return rc;
+}
+
 /* Everything but the signature. */
 static int check(const options *self, const occ_question *about, occ_jws *jws)
 {
   const char *iss = occ__json_text(jws->claims, "iss");
   const char *sub = occ__json_text(jws->claims, "sub");
   const char *jti = occ__json_text(jws->claims, "jti");
-  json_t *wanted = NULL;
   int rc = occ__jws_check(jws, self->algs, self->typ);
 
   if (rc == OCC_OK && (iss == NULL || iss[0] == '\0' || strlen(iss) > OCC__MAX_CLIENT_ID)) {
@@ -286,17 +313,7 @@ static int check(const options *self, const occ_question *about, occ_jws *jws)
   if (rc == OCC_OK) {
     rc = check_life(jws->claims, about->now);
   }
-  if (rc == OCC_OK) {
-    rc = occ__json_read_object(&wanted, occ__span_text(about->wanted), &occ__json_config);
-  }
-  if (rc == OCC_OK && !issuer_is_wanted(self, wanted, iss, about->client_id)) {
-    rc = OCC__REASON_JWT_ISSUER;
-  }
-  if (rc == OCC_OK && !has_required_claims(wanted, jws->claims)) {
-    rc = OCC__REASON_JWT_CLAIM;
-  }
-  json_decref(wanted);
-  return rc;
+  return rc == OCC_OK ? check_wanted(self, about, iss, jws->claims) : rc;
 }
 
 static int is_thumbprint(const char *text)

@@ -21,28 +21,31 @@ static int put_value(occ_buf *out, const json_t *value, size_t depth);
 
 /* UTF-8 sorts as code points do; UTF-16 has the surrogates of U+10000 and up (lead octets F0 to F4) before U+E000 to
  * U+FFFF (lead octets EE and EF). At the first octet that differs, both are lead octets or neither is one of these. */
-static unsigned rank(char c)
+static unsigned rank(uint8_t octet)
 {
-  const unsigned octet = (unsigned char)c;
+  return octet == 0xee || octet == 0xef ? octet + 0x10u : octet;
+}
 
-  return octet == 0xee || octet == 0xef ? octet + 0x10 : octet;
+int occ__jcs_is_before(occ_span a, occ_span b)
+{
+  const size_t common = a.len < b.len ? a.len : b.len;
+  size_t i = 0;
+
+  while (common - i >= 64 && memcmp(a.base + i, b.base + i, 64) == 0) {
+    i += 64; /* a peer may choose names that begin alike */
+  }
+  while (common - i >= 8 && memcmp(a.base + i, b.base + i, 8) == 0) {
+    i += 8;
+  }
+  while (i < common && a.base[i] == b.base[i]) {
+    i++;
+  }
+  return i == common ? a.len < b.len : rank(a.base[i]) < rank(b.base[i]);
 }
 
 static int is_before(const member *a, const member *b)
 {
-  const size_t common = a->len < b->len ? a->len : b->len;
-  size_t i = 0;
-
-  while (common - i >= 64 && memcmp(a->name + i, b->name + i, 64) == 0) {
-    i += 64; /* a peer may choose names that begin alike */
-  }
-  while (common - i >= 8 && memcmp(a->name + i, b->name + i, 8) == 0) {
-    i += 8;
-  }
-  while (i < common && a->name[i] == b->name[i]) {
-    i++;
-  }
-  return i == common ? a->len < b->len : rank(a->name[i]) < rank(b->name[i]);
+  return occ__jcs_is_before(occ__span(a->name, a->len), occ__span(b->name, b->len));
 }
 
 /* Two sorted runs, in[start..middle) and in[middle..end), into one. */
@@ -101,10 +104,10 @@ static int is_escaped(uint8_t octet)
 /* Without a branch in it, so that compilers make it look at many octets at once. */
 static int needs_escapes(const char *text, size_t len)
 {
-  unsigned found = 0;
+  uint8_t found = 0;
 
   for (size_t i = 0; i < len; i++) {
-    found |= (unsigned)is_escaped((uint8_t)text[i]);
+    found |= (uint8_t)is_escaped((uint8_t)text[i]);
   }
   return found != 0;
 }
@@ -222,14 +225,14 @@ static int put_array(occ_buf *out, const json_t *array, size_t depth)
   return rc;
 }
 
-static int is_exact(int64_t number)
+int occ__jcs_is_exact(int64_t number)
 {
   return number >= -MAX_EXACT && number <= MAX_EXACT;
 }
 
 static int put_integer(occ_buf *out, int64_t number)
 {
-  if (!is_exact(number)) {
+  if (!occ__jcs_is_exact(number)) {
     return OCC_ERR_SYNTAX;
   }
   (void)occ__buf_number(out, number);
@@ -304,7 +307,7 @@ static int check_children(json_t *value, size_t depth)
 static int check_value(json_t *value, size_t depth)
 {
   if (value == NULL || json_is_real(value) ||
-      (json_is_integer(value) && !is_exact(json_integer_value(value)))) {
+      (json_is_integer(value) && !occ__jcs_is_exact(json_integer_value(value)))) {
     return OCC_ERR_SYNTAX;
   }
   if (!json_is_object(value) && !json_is_array(value)) {

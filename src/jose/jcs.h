@@ -16,6 +16,10 @@ int occ__jcs_write(occ_buf *out, const json_t *value);
 int occ__jcs_write_layers(occ_buf *out, const json_t *const *layer, size_t layers);
 /* Would it be OCC_OK, given the memory? Writes nothing. */
 int occ__jcs_check(const json_t *value);
+/* Does a name come before another in canonical form? Both in UTF-8, as they are when nothing is escaped. */
+int occ__jcs_is_before(occ_span a, occ_span b);
+/* Can I-JSON carry this integer? Others have no canonical form. */
+int occ__jcs_is_exact(int64_t number);
 /* SHA-256 over that form. */
 int occ__jcs_digest(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
                     const json_t *value);

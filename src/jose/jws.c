@@ -74,7 +74,7 @@ int occ__jws_parse(occ_jws *out, const occ_mem *mem, occ_span token, const occ_j
     return OCC__REASON_JOSE_MALFORMED;
   }
   cap = token.len / 4 * 3 + 3;
-  scratch = occ__mem_alloc(mem, cap);
+  scratch = occ__mem_alloc_raw(mem, cap);
   if (scratch == NULL) {
     return OCC_ERR_MEMORY;
   }

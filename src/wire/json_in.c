@@ -201,6 +201,92 @@ int occ__json_read_object(json_t **out, occ_span text, const occ_json_limits *li
   return rc;
 }
 
+/* The names of the objects that are open, so that one that comes twice is seen. */
+#define NAMES_SEEN 64u
+
+typedef struct judge {
+  occ_json_reader reader;
+  occ_span name[NAMES_SEEN];
+  size_t names;
+  size_t first[OCC__JSON_LEVELS + 1]; /* by level: where its names begin */
+} judge;
+
+/* OCC_OK; OCC_ERR_SYNTAX: for the second time; OCC_ERR_LIMIT: too many to tell, or one that is escaped. */
+static int see_name(judge *j)
+{
+  const occ_span name = j->reader.raw;
+
+  if (j->names == NAMES_SEEN || j->reader.len != name.len) {
+    return OCC_ERR_LIMIT;
+  }
+  for (size_t i = j->first[j->reader.depth]; i < j->names; i++) {
+    if (occ__span_equal(j->name[i], name)) {
+      return OCC_ERR_SYNTAX;
+    }
+  }
+  j->name[j->names++] = name;
+  return OCC_OK;
+}
+
+static int see(judge *j, occ_json_event event, int *cannot_tell)
+{
+  double real;
+  int rc;
+
+  switch (event) {
+  case OCC__JSON_OBJECT:
+  case OCC__JSON_ARRAY:
+    j->first[j->reader.depth] = j->names;
+    return OCC_OK;
+  case OCC__JSON_CLOSE: /* the level above is open again */
+    j->names = j->first[j->reader.depth + 1];
+    return OCC_OK;
+  case OCC__JSON_NAME:
+    rc = see_name(j);
+    *cannot_tell = rc == OCC_ERR_LIMIT;
+    return *cannot_tell ? OCC_OK : rc;
+  case OCC__JSON_REAL:
+    return occ__json_reader_real(&real, j->reader.raw);
+  case OCC__JSON_STRING:
+  case OCC__JSON_INTEGER:
+  case OCC__JSON_TRUE:
+  case OCC__JSON_FALSE:
+  case OCC__JSON_NULL:
+  case OCC__JSON_END:
+    break;
+  }
+  return OCC_OK;
+}
+
+static int read_and_drop(occ_span text, const occ_json_limits *limits)
+{
+  json_t *object = NULL;
+  int rc = occ__json_read_object(&object, text, limits);
+
+  json_decref(object);
+  return rc;
+}
+
+int occ__json_check_object(occ_span text, const occ_json_limits *limits)
+{
+  judge j;
+  occ_json_event event = OCC__JSON_NULL;
+  int cannot_tell = 0, is_object = 0, rc = occ__json_reader_init(&j.reader, text, limits);
+
+  j.names = 0;
+  while (rc == OCC_OK && event != OCC__JSON_END) {
+    rc = occ__json_reader_next(&j.reader, &event);
+    is_object |= event == OCC__JSON_OBJECT && j.reader.depth == 1 && j.reader.values == 1;
+    if (rc == OCC_OK) {
+      rc = see(&j, event, &cannot_tell);
+    }
+    if (cannot_tell) {
+      return read_and_drop(text, limits);
+    }
+  }
+  return rc == OCC_OK && !is_object ? OCC_ERR_SYNTAX : rc;
+}
+
 const char *occ__json_text(const json_t *object, const char *member)
 {
   const json_t *value = json_object_get(object, member);

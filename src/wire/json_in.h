@@ -35,6 +35,8 @@ int occ__json_scan(occ_span text, const occ_json_limits *limits);
 int occ__json_read(json_t **out, occ_span text, const occ_json_limits *limits);
 /* The same, and anything but an object is OCC_ERR_SYNTAX. */
 int occ__json_read_object(json_t **out, occ_span text, const occ_json_limits *limits);
+/* Would that be OCC_OK? Nothing is made of it, so it costs little. OCC_OK, OCC_ERR_LIMIT, OCC_ERR_SYNTAX, OCC_ERR_MEMORY. */
+int occ__json_check_object(occ_span text, const occ_json_limits *limits);
 /* A member that is a string without a zero octet: its text, borrowed; else NULL. object: may be NULL */
 const char *occ__json_text(const json_t *object, const char *member);
 

@@ -74,10 +74,10 @@ static int is_plain(uint8_t c)
 /* Without a branch in it, so that compilers make it look at many octets at once. */
 static int are_plain(occ_span text)
 {
-  unsigned others = 0;
+  uint8_t others = 0;
 
   for (size_t i = 0; i < text.len; i++) {
-    others |= !is_plain(text.base[i]);
+    others |= (uint8_t)!is_plain(text.base[i]);
   }
   return !others;
 }

@@ -149,10 +149,10 @@ static int judge_string(occ_json_reader *r)
 /* Without a branch in it, so that compilers make it look at many octets at once. */
 static int are_plain(const uint8_t *at, size_t len)
 {
-  unsigned others = 0;
+  uint8_t others = 0;
 
   for (size_t i = 0; i < len; i++) {
-    others |= !is_plain(at[i]);
+    others |= (uint8_t)!is_plain(at[i]);
   }
   return !others;
 }
