@@ -152,6 +152,16 @@ OCC_API int occ_evidence_set_once(occ_evidence *evidence, const char *issuer, co
 OCC_API int occ_evidence_set_key(occ_evidence *evidence, occ_sender kind, const char *thumbprint);
 
 /**
+ * In parse and judge: did the request that was challenged show a key of this kind? Then it is the
+ * one that this request shows, or the session were stale.
+ *
+ * @param[in] evidence  being parsed or judged; may be NULL: no
+ * @param[in] kind      of the key
+ * @return 1, or 0
+ */
+OCC_API int occ_evidence_is_bound(const occ_evidence *evidence, occ_sender kind);
+
+/**
  * In write: one member of the requirement object. It wins over the template and the answer's
  * params.
  *

@@ -310,6 +310,15 @@ int occ_evidence_set_key(occ_evidence *evidence, occ_sender kind, const char *th
   return OCC_OK;
 }
 
+int occ_evidence_is_bound(const occ_evidence *evidence, occ_sender kind)
+{
+  if (evidence == NULL || (evidence->phase != OCC__PARSING && evidence->phase != OCC__JUDGING) ||
+      kind < OCC_SENDER_DPOP || kind > OCC_SENDER_ATTESTED) {
+    return 0;
+  }
+  return (evidence->txn->session.senders & (1u << kind)) != 0;
+}
+
 int occ_evidence_put(occ_evidence *evidence, const char *member, const char *json)
 {
   json_t *value = NULL;

@@ -132,24 +132,19 @@ static int is_registered(const options *self, const occ_txn *txn, const char *jk
 }
 
 /* Shown with the first request, attested, or registered: then somebody knows it. */
-static int is_known(const options *self, const occ_txn *txn, const char *jkt, int *known)
+static int is_known(const options *self, const occ_evidence *evidence, const char *jkt, int *known)
 {
+  const occ_txn *txn = occ_evidence_txn(evidence);
   const char *attested = occ_txn_sender(txn, OCC_SENDER_ATTESTED);
-  const char *bound = occ_txn_fact(txn, "/session/bound", NULL);
 
-  if (bound == NULL) {
-    return OCC_ERR_MEMORY; /* a live session has it */
-  }
-  /* Its values are thumbprints, so that this can only be the member. */
-  *known = self->any_key || strstr(bound, "\"jkt\"") != NULL ||
+  *known = self->any_key || occ_evidence_is_bound(evidence, OCC_SENDER_DPOP) ||
            (attested != NULL && strcmp(attested, jkt) == 0);
   return *known ? OCC_OK : is_registered(self, txn, jkt, known);
 }
 
 static int judge(occ_evidence *evidence, int step, void *opened)
 {
-  const occ_txn *txn = occ_evidence_txn(evidence);
-  const char *jkt = occ_txn_sender(txn, OCC_SENDER_DPOP);
+  const char *jkt = occ_txn_sender(occ_evidence_txn(evidence), OCC_SENDER_DPOP);
   int known = 0;
   int rc;
 
@@ -157,7 +152,7 @@ static int judge(occ_evidence *evidence, int step, void *opened)
   if (jkt == NULL) {
     return occ_evidence_reject(evidence, "no_key");
   }
-  rc = is_known(opened, txn, jkt, &known);
+  rc = is_known(opened, evidence, jkt, &known);
   if (rc != OCC_OK) {
     return rc;
   }
