@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /* JSON text to jansson values. Called by jose, core, evidence and agent for every JSON text there
- * is. The scan comes first, always: what is over a limit or no JSON costs no allocation. jansson is
- * what values are made of; its own reader is never used, for it writes past a buffer that it could
- * not grow and takes memory that ran out for bad syntax. Nothing of jansson that is process-wide is
+ * is. A text is read once, and values are made as they come: what is over a limit, or turns out to
+ * be no JSON, has cost no more than a text just inside of the limit does. jansson is what values are
+ * made of; its own reader is never used, for it writes past a buffer that it could not grow, takes
+ * memory that ran out for bad syntax, and calls itself. Nothing of jansson that is process-wide is
  * changed here. spec: RFC 8259. */
 
 #include "wire/json_in.h"
@@ -165,15 +166,12 @@ static int build(builder *b, occ_json_event event)
 
 int occ__json_read(json_t **out, occ_span text, const occ_json_limits *limits)
 {
-  builder b = { .depth = 0 };
+  builder b; /* large, so only what is read before it is written is set */
   occ_json_event event = OCC__JSON_NULL;
-  int rc = occ__json_scan(text, limits);
+  int rc = occ__json_reader_init(&b.reader, text, limits);
 
-  *out = NULL;
-  if (rc != OCC_OK) {
-    return rc;
-  }
-  occ__json_reader_again(&b.reader, text, limits);
+  *out = b.root = b.long_name = NULL;
+  b.depth = 0;
   while (rc == OCC_OK && event != OCC__JSON_END) {
     rc = occ__json_reader_next(&b.reader, &event);
     if (rc == OCC_OK) {

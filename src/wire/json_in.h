@@ -2,8 +2,7 @@
 #ifndef OCC__JSON_IN_H
 #define OCC__JSON_IN_H
 
-/* JSON text to jansson values, within limits. One scan judges the text and counts depth and values
- * before anything is allocated. Strictly RFC 8259: a BOM, octets that are no UTF-8, a lone
+/* JSON text to jansson values, within limits. Strictly RFC 8259: a BOM, octets that are no UTF-8, a lone
  * surrogate, trailing text and trailing commas are refused. So is what two readers may take in two
  * ways: duplicate names at every depth, by decoded name; U+0000; numbers outside double or int64, or
  * of more than OCC__MAX_JSON_NUMBER characters. A number without fraction and exponent is an

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Judges JSON texts, strictly, and tells what is in them. Called by json_in.c alone, twice for each
- * text: to count and judge, before anything is allocated, and to build the values. Whatever a peer
- * sends, an octet costs a few instructions. The locale must not matter. spec: RFC 8259, RFC 3629. */
+/* Judges JSON texts, strictly, and tells what is in them. Called by json_in.c and by jose, for canonical
+ * texts. Whatever a peer sends, an octet costs a few instructions. The locale must not matter. spec: RFC 8259, RFC 3629. */
 
 #include "wire/json_reader.h"
 
@@ -157,12 +156,6 @@ static int are_plain(const uint8_t *at, size_t len)
   return !others;
 }
 
-/* No escape in it, and nothing else that needs a look. */
-static int is_simple(const occ_json_reader *r, const uint8_t *start, size_t len)
-{
-  return r->judged ? len == 0 || memchr(start, '\\', len) == NULL : are_plain(start, len);
-}
-
 /* r->at is behind the opening quote. */
 static int pass_string(occ_json_reader *r)
 {
@@ -172,7 +165,7 @@ static int pass_string(occ_json_reader *r)
   int rc = OCC_OK;
 
   r->len = 0;
-  if (quote != NULL && is_simple(r, start, (size_t)(quote - start))) {
+  if (quote != NULL && are_plain(start, (size_t)(quote - start))) {
     r->at = quote;
     r->len = (size_t)(quote - start);
   } else {
@@ -475,10 +468,4 @@ int occ__json_reader_init(occ_json_reader *r, occ_span text, const occ_json_limi
   r->at = text.base;
   r->end = text.len == 0 ? text.base : text.base + text.len;
   return text.len > limits->octets ? OCC_ERR_LIMIT : OCC_OK;
-}
-
-void occ__json_reader_again(occ_json_reader *r, occ_span text, const occ_json_limits *limits)
-{
-  (void)occ__json_reader_init(r, text, limits);
-  r->judged = 1;
 }

@@ -3,7 +3,7 @@
 #define OCC__JSON_READER_H
 
 /* A JSON text as a sequence of events, within limits. It allocates nothing, never recurses and
- * looks at no octet outside the text. Only json_in.c calls it. */
+ * looks at no octet outside the text. */
 
 #include "base/limits.h"
 #include "wire/json_in.h"
@@ -30,7 +30,6 @@ typedef struct occ_json_reader {
   size_t depth, values, reals;
   uint64_t objects; /* one bit a level, the innermost lowest: 1 in an object, 0 in an array */
   int due;          /* what may come next */
-  int judged;       /* this very text was read to its end before */
   occ_span raw;     /* of a name, string or number: what stands in the text, without quotes */
   size_t len;       /* of a name or string: octets when decoded; raw.len where it has no escape */
   int64_t integer;
@@ -38,8 +37,6 @@ typedef struct occ_json_reader {
 
 /* OCC_OK, or OCC_ERR_LIMIT: too long. */
 int occ__json_reader_init(occ_json_reader *r, occ_span text, const occ_json_limits *limits);
-/* The same for a text that was read to its end once: what is dear is not judged again. */
-void occ__json_reader_again(occ_json_reader *r, occ_span text, const occ_json_limits *limits);
 /* OCC_OK with the next event; OCC_ERR_LIMIT, OCC_ERR_SYNTAX: call it no more. */
 int occ__json_reader_next(occ_json_reader *r, occ_json_event *event);
 /* raw of a name or string that an event gave: as UTF-8, exactly len octets. */
