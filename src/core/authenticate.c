@@ -438,11 +438,12 @@ static occ_step by_own_certificate(occ_txn *txn)
 /* Metadata that name another client were looked up for another client. */
 static int is_of_another(const occ_txn *txn)
 {
-  const json_t *named = json_object_get(txn->metadata, "client_id");
-  const char *text = occ__json_text(txn->metadata, "client_id");
+  const json_t *named = txn->registered.client_id;
 
   return named != NULL && txn->client_id != NULL &&
-         (text == NULL || strcmp(text, txn->client_id) != 0);
+         (!json_is_string(named) ||
+          !occ__span_is(occ__span(json_string_value(named), json_string_length(named)),
+                        txn->client_id));
 }
 
 static occ_step by_method(occ_txn *txn, const char *method)
@@ -468,7 +469,7 @@ static occ_step by_method(occ_txn *txn, const char *method)
 
 occ_step occ__authenticate_client(occ_txn *txn)
 {
-  const json_t *member = json_object_get(txn->metadata, "token_endpoint_auth_method");
+  const json_t *member = txn->registered.method;
   const char *method = json_string_value(member);
 
   if (is_of_another(txn)) { /* whoever has authenticated it */

@@ -282,8 +282,8 @@ int occ__handle_unwrap(uint8_t *plain, occ_workspace *ws, const occ_seal_key *ke
   int rc = derive(own, ws, key, kind->label, octets + ID_AT);
 
   if (rc == OCC_OK &&
-      occ__aead_open(ws, own, iv, occ__span(octets, HEAD_LEN),
-                     occ__span(octets + HEAD_LEN, len), octets + HEAD_LEN + len, plain) != OCC_OK) {
+      occ__aead_open(ws, own, iv, occ__span(octets, HEAD_LEN), occ__span(octets + HEAD_LEN, len),
+                     octets + HEAD_LEN + len, plain) != OCC_OK) {
     rc = OCC__REASON_SESSION_FORGED; /* or OpenSSL failed: closed either way */
   }
   occ__wipe(own, sizeof(own));

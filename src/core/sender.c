@@ -342,10 +342,9 @@ static occ_step take_proof(occ_txn *txn, const occ_header *line)
 
 /* The client has registered that its tokens are bound to such a key, and none is shown. At the PAR endpoint no token is
  * made. */
-static int lacks(const occ_txn *txn, const char *flag, occ_sender kind)
+static int lacks(const occ_txn *txn, const json_t *flag, occ_sender kind)
 {
-  return txn->endpoint == OCC_TOKEN && json_is_true(json_object_get(txn->metadata, flag)) &&
-         (txn->senders & (1u << kind)) == 0;
+  return txn->endpoint == OCC_TOKEN && json_is_true(flag) && (txn->senders & (1u << kind)) == 0;
 }
 
 /* spec: RFC 9449 section 10.1: the key that the code is to be bound to, and the one that is shown with it, are one. */
@@ -367,14 +366,14 @@ occ_step occ__sender_verify(occ_txn *txn)
     return occ__txn_fail(txn, rc, OCC__REASON_HOST_INPUT);
   }
   /* spec: RFC 8705 section 3.4 */
-  if (lacks(txn, "tls_client_certificate_bound_access_tokens", OCC_SENDER_MTLS)) {
+  if (lacks(txn, txn->registered.certificate_bound, OCC_SENDER_MTLS)) {
     return occ__txn_refuse(txn, OCC__REASON_CERTIFICATE_MISSING);
   }
   if (line != NULL && !txn->server->dpop_host) {
     step = take_proof(txn, line);
   }
   /* spec: RFC 9449 section 5.2 */
-  if (step == OCC__GO && lacks(txn, "dpop_bound_access_tokens", OCC_SENDER_DPOP)) {
+  if (step == OCC__GO && lacks(txn, txn->registered.dpop_bound, OCC_SENDER_DPOP)) {
     return occ__txn_refuse(txn, OCC__REASON_DPOP_MISSING);
   }
   return step == OCC__GO && !fits_dpop_jkt(txn) ? occ__txn_refuse(txn, OCC__REASON_DPOP_JKT) : step;

@@ -137,6 +137,11 @@ typedef struct occ_assertion {
   uint8_t once[OCC__SHA256_LEN]; /* once it is verified */
 } occ_assertion;
 
+/* The members of a client's metadata that the machine itself looks at (client.c); borrowed, NULL: not there. */
+typedef struct occ_registered {
+  const json_t *capability, *client_id, *method, *grant_types, *dpop_bound, *certificate_bound;
+} occ_registered;
+
 typedef struct occ_response {
   int http_status; /* 0 on GRANT */
   occ_buf body;
@@ -174,6 +179,7 @@ struct occ_txn {
   int authenticated;        /* by the host or by authenticate.c, with a method other than "none" */
   occ_assertion *assertion; /* NULL: none that is ours to verify */
   json_t *metadata;
+  occ_registered registered;
   json_t *client_facts; /* CLIENT's answer, less the metadata */
   int capable;          /* insufficient_client_authorization_supported: true */
   uint8_t senders;      /* bit set by occ_sender */

@@ -31,6 +31,11 @@ typedef struct options {
   occ_problem *problem; /* while they are read; may be NULL */
 } options;
 
+/* Texts among the claims; NULL: not there, or no text. Borrowed from them. */
+typedef struct names {
+  const char *iss, *sub, *jti;
+} names;
+
 /* What parse leaves for judge. */
 typedef struct state {
   int reason; /* the first fault, or 0 */
@@ -290,11 +295,9 @@ static int check_wanted(const options *self, const occ_question *about, const ch
 }
 
 /* Everything but the signature. */
-static int check(const options *self, const occ_question *about, occ_jws *jws)
+static int check(const options *self, const occ_question *about, occ_jws *jws, const names *of)
 {
-  const char *iss = occ__json_text(jws->claims, "iss");
-  const char *sub = occ__json_text(jws->claims, "sub");
-  const char *jti = occ__json_text(jws->claims, "jti");
+  const char *iss = of->iss, *sub = of->sub, *jti = of->jti;
   int rc = occ__jws_check(jws, self->algs, self->typ);
 
   if (rc == OCC_OK && (iss == NULL || iss[0] == '\0' || strlen(iss) > OCC__MAX_CLIENT_ID)) {
@@ -349,26 +352,24 @@ static int tell_key(occ_evidence *evidence, const json_t *claims)
 }
 
 /* The nonce is compared and the jti taken by the core; a token without them gives it nothing that could fit. */
-static int tell_core(occ_evidence *evidence, const json_t *claims)
+static int tell_core(occ_evidence *evidence, const json_t *claims, const names *of)
 {
   const json_t *nonce = json_object_get(claims, "nonce");
-  const char *iss = occ__json_text(claims, "iss");
-  const char *jti = occ__json_text(claims, "jti");
   const char *text = json_is_string(nonce) ? json_string_value(nonce) : "";
   int rc =
       occ_evidence_set_nonce(evidence, text, json_is_string(nonce) ? json_string_length(nonce) : 0);
 
-  if (rc == OCC_OK && iss != NULL && jti != NULL && jti[0] != '\0') {
+  if (rc == OCC_OK && of->iss != NULL && of->jti != NULL && of->jti[0] != '\0') {
     /* Its nonce is the handle, which names the store: it cannot have been used before now. */
-    rc = occ_evidence_set_once(evidence, iss, jti, occ_evidence_about(evidence)->now);
+    rc = occ_evidence_set_once(evidence, of->iss, of->jti, occ_evidence_about(evidence)->now);
   }
   return rc;
 }
 
 /* The key for it: configured, or the host is asked. OCC_PENDING: asked. */
-static int find_key(const options *self, occ_evidence *evidence, state *kept, const occ_jws *jws)
+static int find_key(const options *self, occ_evidence *evidence, state *kept, const occ_jws *jws,
+                    const char *iss)
 {
-  const char *iss = occ__json_text(jws->claims, "iss");
   const occ_issuer *issuer = occ__issuers_find(&self->issuers, iss);
   occ_question *q;
 
@@ -400,6 +401,7 @@ static int first_look(const options *self, occ_evidence *evidence, state *kept)
   const char *format = occ_evidence_param(evidence, "claim_token_format", &format_len);
   const char *token = occ_evidence_param(evidence, "claim_token", &len);
   occ_jws jws;
+  names of;
   int rc;
 
   if (token == NULL || !occ__span_is(occ__span(format, format_len), JWT_FORMAT)) {
@@ -409,9 +411,11 @@ static int first_look(const options *self, occ_evidence *evidence, state *kept)
   if (rc != OCC_OK) {
     return rc < 0 ? rc : OCC_ERR_SYNTAX;
   }
-  rc = tell_core(evidence, jws.claims);
+  of = (names){ occ__json_text(jws.claims, "iss"), occ__json_text(jws.claims, "sub"),
+                occ__json_text(jws.claims, "jti") };
+  rc = tell_core(evidence, jws.claims, &of);
   if (rc == OCC_OK) {
-    kept->reason = check(self, about, &jws);
+    kept->reason = check(self, about, &jws, &of);
     if (kept->reason == 0) {
       kept->reason = tell_key(evidence, jws.claims);
     }
@@ -421,7 +425,7 @@ static int first_look(const options *self, occ_evidence *evidence, state *kept)
   kept->jws.header = kept->jws.claims = NULL; /* not owned here: judge needs none of them */
   kept->jws.kid = NULL;
   if (rc == OCC_OK && kept->reason == 0) {
-    rc = find_key(self, evidence, kept, &jws);
+    rc = find_key(self, evidence, kept, &jws, of.iss);
   }
   occ__jws_clear(&jws);
   return rc;

@@ -127,8 +127,8 @@ static void as_plain(fail_mem *fm, occ_span plain)
   sealed.octets[0] = 0x01;
   memcpy(sealed.octets + 1, world.key->id, OCC__SEAL_KEY_ID_LEN);
   memcpy(sealed.octets + 5, id, sizeof(id));
-  must(occ__hmac_sha256(world.ws, own, occ__span(world.key->master, OCC__SEAL_KEY_LEN), part,
-                        2) == OCC_OK);
+  must(occ__hmac_sha256(world.ws, own, occ__span(world.key->master, OCC__SEAL_KEY_LEN), part, 2) ==
+       OCC_OK);
   must(occ__aead_seal(world.ws, own, iv, occ__span(sealed.octets, 37), plain, sealed.octets + 37,
                       sealed.octets + 37 + plain.len) == OCC_OK);
   sealed.len = 37 + plain.len + OCC__AEAD_TAG_LEN;

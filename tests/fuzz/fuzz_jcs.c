@@ -2,12 +2,13 @@
  *
  * Canonical JSON. Byte 0 picks the failing allocation (255: none), the rest is a JSON text. Its canonical form is that of
  * itself and of the same value with all members in reverse; names stand in the order of their UTF-16 code units, by a
- * conversion of our own; no octet of it could be left out. */
+ * conversion of our own; no octet of it could be left out. The way from text to text comes to the same, and merging gives
+ * what values would, where the first of them is cut anywhere, too. */
 
 #include <stdlib.h>
 
 #include "fail_mem.h"
-#include "jose/jcs.h"
+#include "jose/jcs_text.h"
 #include "wire/json_in.h"
 
 #define ROOM (1u << 20)
@@ -161,6 +162,53 @@ static int has_form(json_t *value)
   return !json_is_real(value);
 }
 
+/* The members of the second over those of the first. */
+static void check_merge(json_t *value, occ_arena *arena, occ_span form)
+{
+  static const char over[] = "{\"a\":[],\"challenge_session\":\"x\",\"type\":1}";
+  const occ_span layer[] = { form, occ__span_text(over) };
+  json_t *second = NULL, *both = json_copy(value);
+  occ_span merged, found;
+
+  must(occ__json_read(&second, layer[1], &occ__json_config) == OCC_OK);
+  must(json_object_update(both, second) == 0);
+  must(occ__jcs_text_merge(&merged, arena, layer, 2) == OCC_OK);
+  check_same(both, merged);
+  found = occ__jcs_text_get(form, "type");
+  must((found.base != NULL) == (json_object_get(value, "type") != NULL));
+  json_decref(both);
+  json_decref(second);
+}
+
+/* Whatever there is, nothing outside of it is looked at. */
+static void walk_cut(occ_span form)
+{
+  const size_t len = form.len / 2;
+  uint8_t *cut = malloc(len == 0 ? 1 : len);
+
+  must(cut != NULL);
+  memcpy(cut, form.base, len);
+  (void)occ__jcs_text_get(occ__span(cut, len), "no such name");
+  free(cut);
+}
+
+static void check_text(json_t *value, occ_span text, int want, occ_span form)
+{
+  occ_arena arena;
+  occ_span got;
+
+  occ__arena_init(&arena, &occ__mem_libc, ROOM);
+  must(occ__jcs_text(&got, &arena, text, &occ__json_peer) == want);
+  if (want == OCC_OK) {
+    must(occ__span_equal(got, form));
+    walk_cut(got);
+  }
+  if (want == OCC_OK && json_is_object(value)) {
+    check_merge(value, &arena, got);
+  }
+  occ__arena_clear(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   json_t *value = NULL;
@@ -186,6 +234,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   }
   if (rc == OCC_OK) {
     check_form(value, occ__span(text.base, text.len));
+  }
+  if (rc != OCC_ERR_MEMORY) {
+    check_text(value, occ__span(data + 1, size - 1), rc, occ__span(text.base, text.len));
   }
   occ__buf_clear(&text);
   json_decref(value);

@@ -126,6 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   check_against_jansson(value, rc, text);
   object_rc = occ__json_read_object(&object, text, limits);
   check((object_rc == OCC_OK) == json_is_object(value));
+  check((occ__json_check_object(text, limits) == OCC_OK) == (object_rc == OCC_OK));
   if (value != NULL) {
     check_value(value, limits);
   }

@@ -1157,6 +1157,65 @@ static void test_set_key__ties_evidence_to_the_sender(void **state)
   }
 }
 
+/* What occ_evidence_is_bound() said of each kind, in parse and in judge. */
+static int bound_in_parse[5], bound_in_judge[5];
+
+static void look_at_bound(const occ_evidence *e, int bound[5])
+{
+  for (int kind = 0; kind < 5; kind++) {
+    bound[kind] = occ_evidence_is_bound(e, (occ_sender)kind);
+  }
+}
+
+static int asks_in_parse(occ_evidence *e, int step)
+{
+  (void)step;
+  look_at_bound(e, bound_in_parse);
+  return occ_evidence_set_key(e, OCC_SENDER_MTLS, THUMB);
+}
+
+static int asks_in_judge(occ_evidence *e, int step)
+{
+  (void)step;
+  look_at_bound(e, bound_in_judge);
+  return occ_evidence_accept(e, NULL, 0);
+}
+
+static void test_is_bound__is_of_the_request_that_was_challenged(void **state)
+{
+  static const struct {
+    const char *why;
+    int first, second; /* the sender key is shown */
+    int want;
+  } row[] = {
+    { "shown twice", 1, 1, 1 },
+    { "added by the follow-up", 0, 1, 0 },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+
+    print_message("  %s\n", row[i].why);
+    play(NULL, asks_in_parse, asks_in_judge);
+    x->thumbprint = THUMB;
+    x->sender = row[i].first ? OCC_SENDER_MTLS : (occ_sender)0;
+    x_challenge(x);
+    x->sender = row[i].second ? OCC_SENDER_MTLS : (occ_sender)0;
+    txn = x_follow_up(x, "ev=1");
+    assert_int_equal(x_run(x, txn), OCC_OK);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    for (int kind = 0; kind < 5; kind++) {
+      const int want = kind == OCC_SENDER_MTLS ? row[i].want : 0;
+
+      assert_int_equal(bound_in_parse[kind], want);
+      assert_int_equal(bound_in_judge[kind], want);
+    }
+    occ_txn_free(txn);
+  }
+  assert_int_equal(occ_evidence_is_bound(NULL, OCC_SENDER_MTLS), 0);
+}
+
 /* What is shown and named in the last follow-up. */
 typedef struct key_row {
   const char *why;
@@ -1680,6 +1739,7 @@ int main(void)
     TEST(test_param__only_carriers_of_the_type),
     TEST(test_set_nonce__is_compared_before_once),
     TEST(test_set_key__ties_evidence_to_the_sender),
+    TEST(test_is_bound__is_of_the_request_that_was_challenged),
     TEST(test_set_key__of_evidence_that_was_not_good),
     TEST(test_set_key__of_evidence_that_was_good),
     TEST(test_fetch__shows_status_and_headers),

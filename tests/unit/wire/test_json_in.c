@@ -702,6 +702,66 @@ static void test_json_read__bad_texts_are_no_dearer_than_good_ones(void **state)
   json_set_alloc_funcs(malloc, free);
 }
 
+/* {"n0":0,"n1":0, ...} and then whatever is to end it. */
+static const char *many_names(char *out, size_t count, const char *end)
+{
+  char *at = out;
+
+  *at++ = '{';
+  for (size_t i = 0; i < count; i++) {
+    at += sprintf(at, "\"n%zu\":0,", i);
+  }
+  strcpy(at, end);
+  return out;
+}
+
+/* The verdict of occ__json_read_object(), with nothing made of the text. */
+static void test_json_check_object__says_what_reading_would(void **state)
+{
+  static char at_most[2048], twice_at_most[2048], beyond[2048], twice_beyond[2048];
+  const struct {
+    const char *why, *text;
+    int want;
+  } row[] = {
+    { "an object", "{\"a\":{\"b\":[1,{}]},\"c\":1.5}", OCC_OK },
+    { "an empty one", "{}", OCC_OK },
+    { "a name again, in another object", "{\"a\":{\"a\":1},\"b\":[{\"a\":1},{\"a\":1}]}", OCC_OK },
+    { "a name again, after an object that had it", "{\"b\":{\"a\":1},\"a\":1}", OCC_OK },
+    { "twice", "{\"a\":1,\"b\":2,\"a\":3}", OCC_ERR_SYNTAX },
+    { "twice, around an object", "{\"a\":{\"b\":1},\"a\":3}", OCC_ERR_SYNTAX },
+    { "twice, inside", "{\"x\":[0,{\"a\":1,\"a\":1}]}", OCC_ERR_SYNTAX },
+    { "twice, once escaped", "{\"a\":1,\"\\u0061\":3}", OCC_ERR_SYNTAX },
+    { "escaped and not twice", "{\"a\":1,\"\\u0062\":3}", OCC_OK },
+    { "an array", "[{}]", OCC_ERR_SYNTAX },
+    { "a string", "\"{}\"", OCC_ERR_SYNTAX },
+    { "nothing", "", OCC_ERR_SYNTAX },
+    { "cut", "{\"a\":1", OCC_ERR_SYNTAX },
+    { "text behind it", "{}1", OCC_ERR_SYNTAX },
+    { "a real beyond double", "{\"a\":1e999}", OCC_ERR_SYNTAX },
+    { "an integer beyond int64", "{\"a\":9223372036854775808}", OCC_ERR_SYNTAX },
+    { "U+0000", "{\"a\":\"\\u0000\"}", OCC_ERR_SYNTAX },
+    { "64 names", many_names(at_most, 63, "\"a\":1}"), OCC_OK },
+    { "the 64th is the first", many_names(twice_at_most, 63, "\"n0\":1}"), OCC_ERR_SYNTAX },
+    { "65 names", many_names(beyond, 64, "\"a\":1}"), OCC_OK },
+    { "the 65th is the first", many_names(twice_beyond, 64, "\"n0\":1}"), OCC_ERR_SYNTAX },
+    { "17 levels",
+      "{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":"
+      "{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}}}}}}}}}",
+      OCC_ERR_LIMIT },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    const occ_span text = occ__span_text(row[i].text);
+    json_t *value;
+
+    print_message("  %s\n", row[i].why);
+    assert_int_equal(occ__json_check_object(text, &occ__json_peer), row[i].want);
+    assert_int_equal(occ__json_read_object(&value, text, &occ__json_peer), row[i].want);
+    json_decref(value);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -720,6 +780,7 @@ int main(void)
     cmocka_unit_test(test_json_read__reals_in_any_locale),
     cmocka_unit_test(test_json_read__survives_every_failed_allocation_of_jansson),
     cmocka_unit_test(test_json_read__bad_texts_are_no_dearer_than_good_ones),
+    cmocka_unit_test(test_json_check_object__says_what_reading_would),
   };
 
   return cmocka_run_group_tests_name("wire/json_in", tests, NULL, NULL);
