@@ -22,7 +22,7 @@
 #define OCC__MAX_TXN_MEMORY                                                                        \
   (4u * 1024u * 1024u) /* arena of one txn: a full body, decoded, with its evidence */
 
-/* JSON. Depth and values are counted by one scan before anything is allocated. A quarter of the values may be reals. */
+/* JSON. Depth and values are counted as a text is read. A quarter of the values may be reals. */
 #define OCC__MAX_JSON_DEPTH  16u
 #define OCC__MAX_JSON_VALUES 256u /* 256 members cost most of one signature */
 #define OCC__MAX_REQUEST_VALUES                                                                    \
