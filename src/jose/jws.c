@@ -131,26 +131,55 @@ static int has_good_length(const occ_jws *jws)
   return 0;
 }
 
+/* Members of a header; NULL: not there. */
+typedef struct header {
+  const json_t *alg, *typ, *kid, *crit, *b64;
+} header;
+
+/* In one pass: look-ups by name cost as much as all of a header. */
+static void read_header(header *out, json_t *json)
+{
+  const char *name;
+  json_t *value;
+
+  *out = (header){ .alg = NULL };
+  json_object_foreach(json, name, value)
+  {
+    if (strcmp(name, "alg") == 0) {
+      out->alg = value;
+    } else if (strcmp(name, "typ") == 0) {
+      out->typ = value;
+    } else if (strcmp(name, "kid") == 0) {
+      out->kid = value;
+    } else if (strcmp(name, "crit") == 0) {
+      out->crit = value;
+    } else if (strcmp(name, "b64") == 0) {
+      out->b64 = value;
+    }
+  }
+}
+
 int occ__jws_check(occ_jws *jws, unsigned algs, const char *typ)
 {
-  const json_t *kid = json_object_get(jws->header, "kid");
+  header is;
 
+  read_header(&is, jws->header);
   jws->kid = NULL;
-  jws->alg = occ__alg_of_name(occ__json_text(jws->header, "alg"));
+  jws->alg = occ__alg_of_name(json_string_value(is.alg));
   if (jws->alg == OCC__ALG_NONE || (OCC__ALG_BIT(jws->alg) & algs) == 0) {
     jws->alg = OCC__ALG_NONE; /* so that nothing verifies after a failed check */
     return OCC__REASON_JOSE_ALG;
   }
-  if (typ != NULL && !typ_is(occ__json_text(jws->header, "typ"), typ)) {
+  if (typ != NULL && !typ_is(json_string_value(is.typ), typ)) {
     return OCC__REASON_JOSE_TYP;
   }
   /* No extension is understood here, so any "crit" is one too many; "b64" is not for JWTs (RFC 7797 section 7). */
-  if (json_object_get(jws->header, "crit") != NULL || json_object_get(jws->header, "b64") != NULL) {
+  if (is.crit != NULL || is.b64 != NULL) {
     return OCC__REASON_JOSE_CRIT;
   }
-  if (kid != NULL) {
-    jws->kid = occ__json_text(jws->header, "kid");
-    if (jws->kid == NULL || json_string_length(kid) > OCC__MAX_ID) {
+  if (is.kid != NULL) {
+    jws->kid = json_string_value(is.kid);
+    if (jws->kid == NULL || json_string_length(is.kid) > OCC__MAX_ID) {
       jws->kid = NULL;
       return OCC__REASON_JOSE_KEY;
     }

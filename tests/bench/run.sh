@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds a release and runs the measuring programs; no tests, and tests/run.sh does not run them.
+# Builds a release with link-time optimisation and runs the measuring programs; no tests, and tests/run.sh does not run them.
 #
 #   tests/bench/run.sh             all of them
 #   tests/bench/run.sh --json      occ_bench alone, one JSON object a line on standard output
@@ -33,7 +33,8 @@ mkdir -p build
 targets=
 for program in $programs; do targets="$targets bench_$program"; done
 # shellcheck disable=SC2086 # a list of words
-cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release -DOCC_BUILD_TESTS=ON >build/bench.log 2>&1 &&
+cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON \
+  -DOCC_BUILD_TESTS=ON >build/bench.log 2>&1 &&
   ninja -C build/bench $targets >>build/bench.log 2>&1 || {
   tail -n 20 build/bench.log >&2
   exit 1
