@@ -186,19 +186,16 @@ static int add_values(occ_workspace *ws, const occ_digest_query *query,
   return rc;
 }
 
-int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws,
-                        const occ_digest_query *query)
+static int add_request(occ_workspace *ws, const occ_digest_query *query)
 {
   const occ_param *sorted[OCC__MAX_PARAMS];
   size_t count, values;
-  int rc = OCC_OK, end;
+  int rc = OCC_OK;
 
-  memset(out, 0, OCC__SHA256_LEN);
   if (!OCC_INVARIANT(query->form->count <= OCC__MAX_PARAMS)) {
     return OCC_ERR_INTERNAL;
   }
   count = sort_kept(sorted, query);
-  occ__sha256_begin(ws);
   for (size_t i = 0; i < count && rc == OCC_OK; i += values) {
     values = 1;
     while (i + values < count && occ__span_equal(name_of(sorted[i + values]), name_of(sorted[i]))) {
@@ -210,16 +207,13 @@ int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws,
     occ__sha256_add_u32(ws, 0); /* no name is empty: what follows cannot be taken for a parameter */
     occ__sha256_add(ws, query->binding, OCC__SHA256_LEN);
   }
-  end = occ__sha256_end(ws, out);
-  if (rc != OCC_OK) {
-    memset(out, 0, OCC__SHA256_LEN);
-    return rc;
-  }
-  return end;
+  return rc;
 }
 
 int occ__digest_bound(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_bound *bound)
 {
+  int rc, end;
+
   occ__sha256_begin(ws);
   occ__sha256_add_text(ws, "libocc bound 1");
   occ__sha256_add_text(ws, bound->issuer);
@@ -229,8 +223,13 @@ int occ__digest_bound(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ
   occ__sha256_add_text(ws, bound->grant_type);
   occ__sha256_add_text(ws, bound->type);
   occ__sha256_add(ws, bound->requirement, OCC__SHA256_LEN);
-  occ__sha256_add(ws, bound->request, OCC__SHA256_LEN);
-  return occ__sha256_end(ws, out);
+  rc = add_request(ws, &bound->request);
+  end = occ__sha256_end(ws, out);
+  if (rc != OCC_OK) {
+    memset(out, 0, OCC__SHA256_LEN);
+    return rc;
+  }
+  return end;
 }
 
 int occ__digest_key(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, int purpose, const char *tag,

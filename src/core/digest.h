@@ -2,7 +2,7 @@
 #ifndef OCC__CORE_DIGEST_H
 #define OCC__CORE_DIGEST_H
 
-/* The digests that tie a session to its request: the request digest, and the one value over all that is only compared. */
+/* The digest that ties a session to its request: one value over all that is only compared. */
 
 #include <jansson.h>
 
@@ -16,6 +16,7 @@ typedef struct occ_canonical {
   occ_span details, claims;
 } occ_canonical;
 
+/* What counts as the same request. */
 typedef struct occ_digest_query {
   const occ_form *form;
   const char *const
@@ -27,14 +28,6 @@ typedef struct occ_digest_query {
   occ_canonical *canonical;  /* used, and filled; not NULL */
 } occ_digest_query;
 
-/* SHA-256 over, for each kept parameter in octet order of its name, len32 name, count32, then len32 value each (several
- * values of one name in their order of appearance). Left out: session_param, carriers, ignore, client_secret,
- * client_assertion, client_assertion_type. authorization_details and claims by their JCS form, or octet by octet where
- * they have none. With a binding: code, refresh_token, assertion, subject_token, actor_token are left out, and after
- * the parameters come a len32 of zero and the binding. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_CRYPTO; out is zero on error. */
-int occ__digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws,
-                        const occ_digest_query *query);
-
 /* Does the option leave this parameter out? */
 int occ__digest_ignores(const char *const *ignore, occ_span name);
 
@@ -44,11 +37,16 @@ typedef struct occ_bound {
   occ_endpoint endpoint;
   const char *grant_type, *type; /* type: wire name */
   const uint8_t *requirement;    /* JCS digest of the requirement object */
-  const uint8_t *request;        /* request digest */
+  occ_digest_query request;
 } occ_bound;
 
 /* SHA-256 over "libocc bound 1", the texts in the order above, each as len32 and octets (NULL: a length of ffffffff), with
- * the endpoint as a number of 32 bits in its place, then the two digests. */
+ * the endpoint as a number of 32 bits in its place, the digest of the requirement, and then the request: for each kept
+ * parameter in octet order of its name, len32 name, count32, then len32 value each (several values of one name in their
+ * order of appearance). Left out: session_param, carriers, ignore, client_secret, client_assertion,
+ * client_assertion_type. authorization_details and claims by their JCS form, or octet by octet where they have none. With
+ * a binding: code, refresh_token, assertion, subject_token, actor_token are left out, and after the parameters come a
+ * len32 of zero and the binding. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_CRYPTO; out is zero on error. */
 int occ__digest_bound(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_bound *bound);
 
 /* A key of ONCE, KEEP, RECALL and the ledger: SHA-256(tag, issuer, part 1, part 2, ...), each with its len32, its first

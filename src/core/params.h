@@ -7,7 +7,7 @@
 
 enum {
   OCC__PARAM_BOUND =
-      1, /* says what is asked for or with which grant: always in the request digest, never evidence */
+      1, /* says what is asked for or with which grant: always part of the request that is digested, never evidence */
   OCC__PARAM_GRANT = 2, /* the grant itself: a CHECK answer's binding can stand for it */
   OCC__PARAM_CREDENTIAL =
       4, /* authenticates the client, afresh each time: never in the digest, never evidence */

@@ -15,16 +15,6 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
                        const uint8_t requirement_digest[OCC__SHA256_LEN],
                        const char *const *carriers, uint8_t out[OCC__SHA256_LEN])
 {
-  uint8_t request[OCC__SHA256_LEN];
-  const occ_digest_query query = {
-    .form = &txn->form,
-    .carriers = carriers,
-    .ignore = txn->server->digest_ignore,
-    .session_param = txn->server->names->session,
-    .binding = txn->has_binding ? txn->binding : NULL,
-    .details = txn->details,
-    .canonical = &txn->canonical,
-  };
   const occ_bound bound = {
     .issuer = txn->server->issuer,
     .client_id = txn->client_id,
@@ -33,11 +23,16 @@ int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
     .grant_type = occ__txn_grant_type(txn),
     .type = requirement->kind->name,
     .requirement = requirement_digest,
-    .request = request,
+    .request = { .form = &txn->form,
+                 .carriers = carriers,
+                 .ignore = txn->server->digest_ignore,
+                 .session_param = txn->server->names->session,
+                 .binding = txn->has_binding ? txn->binding : NULL,
+                 .details = txn->details,
+                 .canonical = &txn->canonical },
   };
-  int rc = occ__digest_request(request, txn->ws, &query);
 
-  return rc != OCC_OK ? rc : occ__digest_bound(out, txn->ws, &bound);
+  return occ__digest_bound(out, txn->ws, &bound);
 }
 
 /* spec: RFC 9396 section 2: an array of objects, each with a type. Parsed here and not before, so that a client must

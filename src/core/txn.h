@@ -289,7 +289,7 @@ int occ__evidence_present(const occ_txn *txn, const occ_kind *kind);
 int occ__session_satisfied(const occ_txn *txn, const occ_requirement *requirement);
 
 /* session.c */
-/* The request digest and the one over all; carriers: left out. */
+/* The digest over all that is only compared; carriers: left out. */
 int occ__session_bound(occ_txn *txn, const occ_requirement *requirement,
                        const uint8_t requirement_digest[OCC__SHA256_LEN],
                        const char *const *carriers, uint8_t out[OCC__SHA256_LEN]);

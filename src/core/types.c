@@ -31,7 +31,7 @@ static int is_type_name(const char *name)
   return len > 0;
 }
 
-/* Names that the request digest must hold, the protocol's own, and the host's headers. */
+/* Names that the digest of a request must hold, the protocol's own, and the host's headers. */
 static int is_taken(const char *name, int header)
 {
   if (!header) {

@@ -132,17 +132,17 @@ static int has_good_length(const occ_jws *jws)
 }
 
 /* Members of a header; NULL: not there. */
-typedef struct header {
+typedef struct head {
   const json_t *alg, *typ, *kid, *crit, *b64;
-} header;
+} head;
 
 /* In one pass: look-ups by name cost as much as all of a header. */
-static void read_header(header *out, json_t *json)
+static void read_header(head *out, json_t *json)
 {
   const char *name;
   json_t *value;
 
-  *out = (header){ .alg = NULL };
+  *out = (head){ .alg = NULL };
   json_object_foreach(json, name, value)
   {
     if (strcmp(name, "alg") == 0) {
@@ -161,7 +161,7 @@ static void read_header(header *out, json_t *json)
 
 int occ__jws_check(occ_jws *jws, unsigned algs, const char *typ)
 {
-  header is;
+  head is;
 
   read_header(&is, jws->header);
   jws->kid = NULL;

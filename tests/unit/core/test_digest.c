@@ -55,6 +55,32 @@ static occ_digest_query usual(void)
                              .session_param = "challenge_session" };
 }
 
+static const uint8_t some_requirement[OCC__SHA256_LEN] = { 1, 2, 3 };
+static const occ_form empty_form;
+static occ_canonical no_canonical; /* no JSON in it */
+
+static occ_bound sample(void)
+{
+  return (occ_bound){ .issuer = "https://as.example",
+                      .client_id = "agent-7",
+                      .method = "private_key_jwt",
+                      .endpoint = OCC_TOKEN,
+                      .grant_type = "client_credentials",
+                      .type = "jwt_assertion",
+                      .requirement = some_requirement,
+                      .request = { .form = &empty_form, .canonical = &no_canonical } };
+}
+
+/* With the sample around it. */
+static int digest_request(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws,
+                          const occ_digest_query *query)
+{
+  occ_bound bound = sample();
+
+  bound.request = *query;
+  return occ__digest_bound(out, ws, &bound);
+}
+
 /* With nothing kept from before; what is kept lies in an arena of this memory for as long as it runs. */
 static int run(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *mem,
                occ_digest_query query)
@@ -66,7 +92,7 @@ static int run(uint8_t out[OCC__SHA256_LEN], occ_workspace *ws, const occ_mem *m
   occ__arena_init(&arena, mem, ARENA);
   canonical.arena = &arena;
   query.canonical = &canonical;
-  rc = occ__digest_request(out, ws, &query);
+  rc = digest_request(out, ws, &query);
   occ__arena_clear(&arena);
   return rc;
 }
@@ -129,6 +155,22 @@ static void add_sized(message *m, const char *text)
   add(m, text, strlen(text));
 }
 
+/* The sample, up to the request. */
+static message after_sample(void)
+{
+  message m = { .len = 0 };
+
+  add_sized(&m, "libocc bound 1");
+  add_sized(&m, "https://as.example");
+  add_sized(&m, "agent-7");
+  add_sized(&m, "private_key_jwt");
+  add_number(&m, 1);
+  add_sized(&m, "client_credentials");
+  add_sized(&m, "jwt_assertion");
+  add(&m, some_requirement, sizeof(some_requirement));
+  return m;
+}
+
 static void assert_digest(const message *m, const uint8_t got[OCC__SHA256_LEN])
 {
   uint8_t want[OCC__SHA256_LEN];
@@ -142,7 +184,7 @@ static void test_request__gives_what_the_description_says(void **state)
   static const uint8_t binding[OCC__SHA256_LEN] = { 9, 8, 7 };
   occ_digest_query query = usual();
   uint8_t got[OCC__SHA256_LEN];
-  message m = { .len = 0 };
+  message m = after_sample();
   fixture fx;
   (void)state;
 
@@ -174,7 +216,7 @@ static void test_request__gives_what_the_description_says(void **state)
   add_sized(&m, "a b");
   assert_digest(&m, got);
 
-  m.len = 0;
+  m = after_sample();
   query.binding = binding;
   digest(&fx, got, query, "scope=a&code=c&refresh_token=r");
   add_sized(&m, "scope");
@@ -184,7 +226,7 @@ static void test_request__gives_what_the_description_says(void **state)
   add(&m, binding, sizeof(binding));
   assert_digest(&m, got);
 
-  m.len = 0;
+  m = after_sample();
   query.binding = NULL;
   digest(&fx, got, query, "");
   assert_digest(&m, got); /* of nothing */
@@ -589,13 +631,13 @@ static void test_request__keeps_what_it_made_of_json(void **state)
     canonical.arena = &arena;
     query.form = &form;
     query.canonical = &canonical;
-    assert_int_equal(occ__digest_request(first, fx.ws, &query), OCC_OK);
+    assert_int_equal(digest_request(first, fx.ws, &query), OCC_OK);
     count = fx.fm.count;
-    assert_int_equal(occ__digest_request(again, fx.ws, &query), OCC_OK);
+    assert_int_equal(digest_request(again, fx.ws, &query), OCC_OK);
     assert_memory_equal(again, first, sizeof(first));
     assert_int_equal(fx.fm.count, count);
     query.ignore = (const char *const[]){ "scope", NULL };
-    assert_int_equal(occ__digest_request(again, fx.ws, &query), OCC_OK);
+    assert_int_equal(digest_request(again, fx.ws, &query), OCC_OK);
     digest(&fx, other, query, body[i]);
     assert_memory_equal(again, other, sizeof(other));
     assert_memory_not_equal(again, first, sizeof(first));
@@ -683,21 +725,6 @@ static void test_request__survives_every_failed_allocation_of_jansson(void **sta
 
 /* ---- The one value that is only compared --------------------------------------------------------------------- */
 
-static const uint8_t some_requirement[OCC__SHA256_LEN] = { 1, 2, 3 };
-static const uint8_t some_request[OCC__SHA256_LEN] = { 4, 5, 6 };
-
-static occ_bound sample(void)
-{
-  return (occ_bound){ .issuer = "https://as.example",
-                      .client_id = "agent-7",
-                      .method = "private_key_jwt",
-                      .endpoint = OCC_TOKEN,
-                      .grant_type = "client_credentials",
-                      .type = "jwt_assertion",
-                      .requirement = some_requirement,
-                      .request = some_request };
-}
-
 static void test_bound__gives_what_the_description_says(void **state)
 {
   occ_bound bound = sample();
@@ -718,7 +745,6 @@ static void test_bound__gives_what_the_description_says(void **state)
   add_sized(&m, "client_credentials");
   add_sized(&m, "jwt_assertion");
   add(&m, some_requirement, 32);
-  add(&m, some_request, 32);
   assert_digest(&m, got);
   close_fixture(&fx);
 }
@@ -738,25 +764,30 @@ static void test_bound__every_member_changes_it(void **state)
                                      "type",
                                      "requirement, first octet",
                                      "requirement, last octet",
-                                     "request, first octet",
-                                     "request, last octet",
-                                     "requirement and request exchanged",
+                                     "request: a parameter",
+                                     "request: another value",
+                                     "request: another name",
                                      "shift: client_id and method",
                                      "shift: issuer and client_id",
                                      "shift: grant type and type",
                                      "no client_id, no method" };
-  uint8_t digests[COUNT(why)][OCC__SHA256_LEN], again[OCC__SHA256_LEN], other[2][OCC__SHA256_LEN];
+  uint8_t digests[COUNT(why)][OCC__SHA256_LEN], again[OCC__SHA256_LEN], other[OCC__SHA256_LEN];
+  static const char *const body[] = { "scope=a", "scope=b", "scopes=a" };
+  occ_form forms[COUNT(body)] = { { .count = 0 } };
+  occ_arena arena;
   fixture fx;
   (void)state;
 
   open_fixture(&fx);
+  occ__arena_init(&arena, &fx.fm.mem, ARENA);
+  for (size_t i = 0; i < COUNT(forms); i++) {
+    assert_int_equal(occ__form_parse(&forms[i], &arena, occ__span_text(body[i])), OCC_OK);
+  }
   for (size_t i = 0; i < COUNT(why); i++) {
     occ_bound bound = sample();
 
-    memcpy(other[0], some_requirement, sizeof(other[0]));
-    memcpy(other[1], some_request, sizeof(other[1]));
-    bound.requirement = other[0];
-    bound.request = other[1];
+    memcpy(other, some_requirement, sizeof(other));
+    bound.requirement = other;
     switch (i) {
     case 1:
       bound.issuer = "https://as.exampl";
@@ -789,20 +820,19 @@ static void test_bound__every_member_changes_it(void **state)
       bound.type = "dpop_proof";
       break;
     case 11:
-      other[0][0] ^= 1;
+      other[0] ^= 1;
       break;
     case 12:
-      other[0][31] ^= 0x80;
+      other[31] ^= 0x80;
       break;
     case 13:
-      other[1][0] ^= 1;
+      bound.request.form = &forms[0];
       break;
     case 14:
-      other[1][31] ^= 0x80;
+      bound.request.form = &forms[1];
       break;
     case 15:
-      bound.requirement = other[1];
-      bound.request = other[0];
+      bound.request.form = &forms[2];
       break;
     case 16:
       bound.client_id = "agent-7p";
@@ -831,6 +861,7 @@ static void test_bound__every_member_changes_it(void **state)
       }
     }
   }
+  occ__arena_clear(&arena);
   close_fixture(&fx);
 }
 
