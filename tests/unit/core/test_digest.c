@@ -366,7 +366,7 @@ static void test_request__changed(void **state)
 static void test_request__malformed_json_counts_octet_by_octet(void **state)
 {
   uint8_t got[OCC__SHA256_LEN];
-  message m = { .len = 0 };
+  message m = after_sample();
   fixture fx;
   (void)state;
 
@@ -377,7 +377,7 @@ static void test_request__malformed_json_counts_octet_by_octet(void **state)
   add_sized(&m, " {\"b\":2,\"a\":1");
   assert_digest(&m, got);
 
-  m.len = 0;
+  m = after_sample();
   digest(&fx, got, usual(), "authorization_details=[ 1.0 ]");
   add_sized(&m, "authorization_details");
   add_number(&m, 1);
@@ -391,7 +391,7 @@ static void test_request__hostile_json_counts_octet_by_octet(void **state)
 {
   char deep[512] = "claims=", wide[8192] = "claims=[0";
   uint8_t got[OCC__SHA256_LEN];
-  message m = { .len = 0 };
+  message m = after_sample();
   fixture fx;
   (void)state;
 
@@ -408,7 +408,7 @@ static void test_request__hostile_json_counts_octet_by_octet(void **state)
     memcpy(wide + at, ",0", 3);
   }
   strncat(wide, "]", 2);
-  m.len = 0;
+  m = after_sample();
   digest(&fx, got, usual(), wide);
   add_sized(&m, "claims");
   add_number(&m, 1);
@@ -516,7 +516,7 @@ static void test_request__binding_stands_for_the_grant(void **state)
 static void test_request__binding_is_no_parameter(void **state)
 {
   uint8_t binding[OCC__SHA256_LEN], a[OCC__SHA256_LEN], b[OCC__SHA256_LEN];
-  message m = { .len = 0 };
+  message m = after_sample();
   occ_digest_query with = usual();
   fixture fx;
   (void)state;
