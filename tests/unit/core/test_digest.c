@@ -516,7 +516,7 @@ static void test_request__binding_stands_for_the_grant(void **state)
 static void test_request__binding_is_no_parameter(void **state)
 {
   uint8_t binding[OCC__SHA256_LEN], a[OCC__SHA256_LEN], b[OCC__SHA256_LEN];
-  message m = after_sample();
+  message m = { .len = 0 };
   occ_digest_query with = usual();
   fixture fx;
   (void)state;
