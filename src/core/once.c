@@ -129,14 +129,20 @@ static int is_young(const occ_txn *txn)
   return why.len == 0 || occ__span_is(why, "young");
 }
 
-/* The store cannot tell. Where a fresh nonce would let it, the client is given one; else the server is not able now. No
- * nonce makes an assertion younger. */
-occ_step occ__once_retry(occ_txn *txn)
+/* No nonce makes an assertion younger; where the proof may be the older one of the two, a nonce can be enough. */
+static int may_nonce_help(const occ_txn *txn)
 {
   const occ_proof *proof = &txn->proof;
 
-  if (is_young(txn) && proof->present && proof->issued < txn->now && txn->assertion == NULL &&
-      txn->server->nonce_mode != OCC__NONCE_OFF) {
+  return proof->present && proof->issued < txn->now &&
+         (txn->assertion == NULL || proof->issued < txn->assertion->issued) &&
+         txn->server->nonce_mode != OCC__NONCE_OFF;
+}
+
+/* The store cannot tell. Where a fresh nonce would let it, the client is given one; else the server is not able now. */
+occ_step occ__once_retry(occ_txn *txn)
+{
+  if (is_young(txn) && may_nonce_help(txn)) {
     return occ__txn_refuse(txn, OCC__REASON_DPOP_STORE_YOUNG);
   }
   return occ__txn_fail(txn, OCC_ERR_ANSWER, OCC__REASON_STORE_UNAVAILABLE);

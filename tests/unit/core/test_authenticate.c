@@ -678,31 +678,74 @@ static void test_once__is_asked_for_the_assertion(void **state)
   x->stop = OCC_ASK_NONE;
 }
 
+/* A request with both, at ONCE; proof and assertion are the caller's. */
+static occ_txn *at_once_with_both(x_host *x, const char *token, const char *proof)
+{
+  occ_txn *txn = begin(x, OCC_TOKEN, body_with(token, ""));
+
+  assert_int_equal(occ_txn_add_header(txn, "DPoP", proof, strlen(proof)), OCC_OK);
+  x->stop = OCC_ASK_ONCE;
+  assert_int_equal(x_run(x, txn), OCC_PENDING);
+  x->stop = OCC_ASK_NONE;
+  return txn;
+}
+
 static void test_once__proof_comes_before_assertion(void **state)
 {
   x_host *x = *state;
   char *token = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, GOOD);
   char *proof = test_dpop(TEST_CLIENT_A_PRIVATE, "POST", X_TOKEN, NOW, "p", NULL);
-  occ_txn *txn = begin(x, OCC_TOKEN, body_with(token, ""));
-  const occ_question *q;
+  occ_txn *txn = at_once_with_both(x, token, proof);
+  const occ_question *q = occ_txn_question(txn);
 
-  assert_int_equal(occ_txn_add_header(txn, "DPoP", proof, strlen(proof)), OCC_OK);
-  x->stop = OCC_ASK_ONCE;
-  assert_int_equal(x_run(x, txn), OCC_PENDING);
-  q = occ_txn_question(txn);
   assert_int_equal(q->keys, 2);
   assert_int_equal(q->key[0], OCC__PURPOSE_PROOF);
   assert_int_equal(q->key[32], OCC__PURPOSE_ASSERTION);
   assert_int_equal(q->issued, X_T0 - 30001);   /* the proof's, which may be older */
   assert_int_equal(q->expires, X_T0 + 190000); /* the assertion's, which is good for longer */
-  /* A store that cannot say: no nonce helps, so there is none of the error that asks for one. */
-  assert_int_equal(occ_txn_answer(txn, q->ticket, OCC_RETRY, NULL, 0), OCC_OK);
-  x->stop = OCC_ASK_NONE;
-  x_is_failure(txn, x_run(x, txn), OCC_ERR_ANSWER, "store_unavailable");
-  assert_int_equal(occ_txn_http_status(txn), 503);
   occ_txn_free(txn);
   free(token);
   free(proof);
+}
+
+/* A store that cannot say. The error that asks for a nonce is given where one can help: where the proof is what may be too
+ * old for it. */
+static void test_once__young_store_with_both(void **state)
+{
+  static const struct {
+    const char *why, *claims, *told;
+    int is_nonce_given;
+  } rows[] = {
+    { "the proof may be older", GOOD, "young", 1 },
+    { "and nothing is said", GOOD, NULL, 1 },
+    { "the assertion is older", WITH_TIMES("\"iat\":1799999979,\"exp\":1800000060"), "young", 0 },
+    { "as old", WITH_TIMES("\"iat\":1799999980,\"exp\":1800000060"), "young", 0 },
+    { "younger by a second", WITH_TIMES("\"iat\":1799999981,\"exp\":1800000060"), "young", 1 },
+    { "the store is full", GOOD, "full", 0 },
+  };
+  x_host *x = *state;
+
+  for (size_t i = 0; i < X_ROWS(rows); i++) {
+    char *token = test_jws(TEST_CLIENT_B_PRIVATE, HEADER, rows[i].claims);
+    char *proof = test_dpop(TEST_CLIENT_A_PRIVATE, "POST", X_TOKEN, NOW, "p", NULL);
+    occ_txn *txn = at_once_with_both(x, token, proof);
+    const size_t len = rows[i].told == NULL ? 0 : strlen(rows[i].told);
+
+    print_message("  %s\n", rows[i].why);
+    assert_int_equal(
+        occ_txn_answer(txn, occ_txn_question(txn)->ticket, OCC_RETRY, rows[i].told, len), OCC_OK);
+    if (rows[i].is_nonce_given) {
+      assert_int_equal(x_run(x, txn), OCC_OK);
+      assert_int_equal(occ_txn_outcome(txn), OCC_REFUSE);
+      assert_string_equal(occ_txn_reason(txn), "dpop_store_young");
+    } else {
+      x_is_failure(txn, x_run(x, txn), OCC_ERR_ANSWER, "store_unavailable");
+      assert_int_equal(occ_txn_http_status(txn), 503);
+    }
+    occ_txn_free(txn);
+    free(token);
+    free(proof);
+  }
 }
 
 /* ---- KEYS ---- */
@@ -1588,6 +1631,7 @@ int main(void)
     TEST(test_assertion__is_used_once),
     TEST(test_once__is_asked_for_the_assertion),
     TEST(test_once__proof_comes_before_assertion),
+    TEST(test_once__young_store_with_both),
     TEST(test_keys__are_asked_where_the_metadata_have_none),
     TEST(test_keys__answers),
     TEST(test_keys__come_when_the_assertion_is_over),

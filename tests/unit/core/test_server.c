@@ -544,10 +544,10 @@ static void test_server_new__makes_requirements(void **state)
   assert_ptr_equal(r->kind->type, occ_type_builtin("jwt_assertion"));
   assert_int_equal(r->evidence_class, OCC_PROVENANCE);
   assert_int_equal(r->expiry_ms, 90000);
-  expect_members(r, "{\"type\":\"https://w.example/jwt\",\"b\":[1,{\"c\":null}],\"a\":\"x\"}");
+  expect_members(r, "{\"a\":\"x\",\"b\":[1,{\"c\":null}],\"type\":\"https://w.example/jwt\"}");
   assert_int_equal(builtin_notes.accepted, 1);
   assert_string_equal(builtin_notes.template,
-                      "{\"type\":\"https://w.example/jwt\",\"b\":[1,{\"c\":null}],\"a\":\"x\"}");
+                      "{\"a\":\"x\",\"b\":[1,{\"c\":null}],\"type\":\"https://w.example/jwt\"}");
 
   r = find(f, "mandate");
   assert_int_equal(r->evidence_class, OCC_AUTHORIZATION);
