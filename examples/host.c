@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "config.h"
 #include "listen.h"
 #include "metadata.h"
 
@@ -224,7 +225,7 @@ int host_make(as_host *host, json_t *config)
  * replaced last, at once, and only if no session that waits would be lost. */
 static as_snapshot *load_again(as_host *host)
 {
-  json_t *config = read_config(host->path);
+  json_t *config = config_read(host->path);
   as_snapshot *fresh = NULL;
   int log = -1;
 

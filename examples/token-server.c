@@ -19,6 +19,7 @@
 
 #include "authorize.h"
 #include "common.h"
+#include "config.h"
 #include "host.h"
 #include "introspect.h"
 #include "listen.h"
@@ -299,7 +300,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: token-server CONFIG.json\n");
     return 2;
   }
-  config = read_config(argv[1]);
+  config = config_read(argv[1]);
   if (config == NULL) {
     return EXIT_FAILURE;
   }
