@@ -16,8 +16,7 @@ typedef struct as_request {
   struct MHD_Connection *connection;
   char *body;
   size_t len, cap;
-  size_t sent;   /* octets of the body so far, kept or not */
-  int64_t begun; /* steady_ms() */
+  size_t sent; /* octets of the body so far, kept or not */
   occ_endpoint endpoint;
   const as_client *client; /* known since libocc asked CLIENT; NULL: not yet, or nobody */
   as_grant grant;          /* OCC_TOKEN: read when libocc asks CHECK */
