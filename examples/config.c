@@ -84,12 +84,29 @@ static const member liboccs[] = {
   { 0 },
 };
 
+/* Of a client whom nobody has registered: what its document cannot say. */
+static const member strangers[] = {
+  { "scope", TEXTS, NULL },
+  { "resource", TEXTS, NULL },
+  { "authorization_details_types", TEXTS, NULL },
+  { "challenge_status", NUMBER, NULL },
+  { 0 },
+};
+
+static const member cimds[] = {
+  { "client", OBJECT, strangers },
+  { "documents", ANY, NULL },
+  { "fetch", ANY, NULL },
+  { 0 },
+};
+
 static const member top[] = {
   { "issuer", TEXT, NULL },
   { "listen", OBJECT, listens },
   { "tls", OBJECT, tls },
   { "libocc", OBJECT, liboccs },
   { "clients", LIST, clients },
+  { "cimd", OBJECT, cimds },
   { "rules", LIST, rules },
   { "test_user", OBJECT, users },
   { "keys", ANY, NULL },

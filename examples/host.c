@@ -14,6 +14,7 @@
 #include "config.h"
 #include "listen.h"
 #include "metadata.h"
+#include "walk.h"
 
 #define STORE_ENTRIES (1u << 20)
 #define TABLE_ENTRIES (1u << 20)
@@ -123,6 +124,17 @@ static void snapshot_free(as_snapshot *snapshot)
   }
 }
 
+/* In the place of what answers for them now, or that again. */
+static int attach_strangers(as_host *host, as_snapshot *snapshot, occ_config *config)
+{
+  const as_snapshot *now = host->snapshot; /* only this thread replaces it */
+
+  (void)occ_config_on_wake(config, walk_wake);
+  return strangers_attach(&snapshot->cimd, host->lib, config,
+                          json_object_get(snapshot->config, "cimd"), now != NULL ? now->cimd : NULL,
+                          now != NULL ? json_object_get(now->config, "cimd") : NULL);
+}
+
 /* The errors of a configuration stick, so that occ_server_new() tells of all that came before
  * it. Ring and store are those of every snapshot: what waits there is good after a reload, too. */
 static int make_server(as_host *host, as_snapshot *snapshot)
@@ -132,6 +144,7 @@ static int make_server(as_host *host, as_snapshot *snapshot)
   occ_config *config = NULL;
   const char *problem = "issuer: https, or http on a loopback address";
   int rc = OCC_ERR_MEMORY;
+  int good = 0;
 
   if (options == NULL) {
     return 0;
@@ -142,6 +155,7 @@ static int make_server(as_host *host, as_snapshot *snapshot)
     (void)occ_config_set(config, "check", "true"); /* this host answers CHECK, see walk.c */
     (void)occ_keyring_attach(host->ring, config);
     (void)occ_store_attach(host->store, config);
+    good = attach_strangers(host, snapshot, config);
     rc = occ_server_new(&snapshot->server, config);
   }
   if (rc != OCC_OK) {
@@ -150,7 +164,7 @@ static int make_server(as_host *host, as_snapshot *snapshot)
   }
   occ_config_free(config);
   free(options);
-  return rc == OCC_OK;
+  return good && rc == OCC_OK;
 }
 
 /* Takes config. NULL after a message on stderr. */

@@ -12,12 +12,14 @@
 #include "metrics.h"
 #include "occ/occ.h"
 #include "policy.h"
+#include "strangers.h"
 #include "table.h"
 
 typedef struct as_snapshot {
   json_t *config;
   as_policy policy;
   occ_server *server;
+  occ_cimd *cimd;      /* answers for strangers, held by server; NULL: they are not taken */
   json_t *metadata;    /* RFC 8414 */
   char *metadata_path; /* where it is served */
   unsigned holders;    /* under the host's lock */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "strangers.h"
+
 #define MOST_SCOPE     1024u /* octets: it is kept with each token */
 #define MOST_RESOURCES 16u
 
@@ -37,11 +39,14 @@ int policy_load(as_policy *out, const json_t *config)
 {
   const json_t *requirements = json_object_get(json_object_get(config, "libocc"), "requirements");
   const json_t *user = json_object_get(config, "test_user");
+  const json_t *strangers = json_object_get(config, "cimd");
   const json_t *entry = NULL;
   size_t i = 0;
 
   out->config = config;
-  if (!clients_load(&out->clients, json_object_get(config, "clients"))) {
+  out->takes_strangers = strangers != NULL;
+  if (!clients_load(&out->clients, json_object_get(config, "clients")) ||
+      !clients_load_strangers(&out->strangers, json_object_get(strangers, "client"))) {
     return 0;
   }
   if (user != NULL && (!json_is_string(json_object_get(user, "sub")) ||
@@ -62,6 +67,12 @@ void policy_clear(as_policy *policy)
 {
   clients_clear(&policy->clients);
   *policy = (as_policy){ 0 };
+}
+
+int policy_knows(const as_policy *policy, const char *client_id)
+{
+  return clients_find(&policy->clients, client_id) != NULL ||
+         (policy->takes_strangers && stranger_is_named(client_id));
 }
 
 /* ---- Parameters ------------------------------------------------------------------------------ */

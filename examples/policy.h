@@ -13,6 +13,8 @@
 typedef struct as_policy {
   const json_t *config; /* the whole file; lives longer than the policy */
   as_clients clients;
+  as_client strangers; /* what those may have whom nobody has registered */
+  int takes_strangers;
 } as_policy;
 
 /* Where parameters come from: a txn, or the query of /authorize, {"name":["value",..]}. */
@@ -24,6 +26,9 @@ typedef struct as_params {
 /* 1, or 0 after a message on stderr. */
 int policy_load(as_policy *out, const json_t *config);
 void policy_clear(as_policy *policy);
+
+/* Is it a client still, whose id this is? Of a stranger nothing is asked anew. NULL: no. */
+int policy_knows(const as_policy *policy, const char *client_id);
 
 /* Value number i of that name, from 0; NULL past the last. It does not last longer than params. */
 const char *param_get(const as_params *params, const char *name, size_t i);

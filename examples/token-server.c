@@ -8,6 +8,7 @@
  * It shows how libocc is used; it is no authorization server for use: whoever opens /authorize is
  * the configured test user, and what it hands out is forgotten when it ends. */
 
+#include <curl/curl.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <signal.h>
@@ -151,6 +152,7 @@ static as_request *begin(as_host *host, struct MHD_Connection *connection)
     request->host = host;
     request->as = host_hold(host);
     request->connection = connection;
+    (void)sem_init(&request->woken, 0, 0);
   }
   return request;
 }
@@ -190,6 +192,8 @@ static void on_completed(void *user_data, struct MHD_Connection *connection, voi
   visits_request_ended(connection);
   if (request != NULL) {
     grant_clear(&request->grant);
+    stranger_clear(&request->stranger);
+    (void)sem_destroy(&request->woken);
     json_decref(request->pushed);
     host_release(user_data, request->as);
     if (request->body != NULL) {
@@ -310,12 +314,14 @@ int main(int argc, char **argv)
     return EXIT_FAILURE;
   }
   host = calloc(1, sizeof(*host)); /* not on the stack: it has the counters in it */
-  if (host == NULL) {
+  if (host == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
     json_decref(config);
+    free(host);
     return EXIT_FAILURE;
   }
   host->path = argv[1];
   status = run(host, config);
+  curl_global_cleanup();
   free(host);
   return status;
 }
