@@ -256,14 +256,14 @@ static enum MHD_Result authorize_pushed(as_request *request, const as_client *cl
   return sent;
 }
 
-/* Whoever has registered with us; or who has pushed the request, for nobody looks here for the
- * document of a stranger. */
-static const as_client *find_client(as_request *request, const char *id, const char *request_uri)
+/* Whoever has registered with us. Of others nobody looks here for the document: without redirect_uris
+ * all that is left to them is what they have pushed. */
+static const as_client *find_client(as_request *request, const char *id)
 {
   const as_policy *policy = &request->as->policy;
   const as_client *client = clients_find(&policy->clients, id);
 
-  if (client == NULL && request_uri != NULL && policy_knows(policy, id)) {
+  if (client == NULL && policy_knows(policy, id)) {
     request->stranger.client = policy->strangers;
     request->stranger.client.id = id;
     client = &request->stranger.client;
@@ -306,7 +306,7 @@ enum MHD_Result handle_authorize(as_request *request)
   enum MHD_Result sent = MHD_NO;
 
   if (query != NULL) {
-    client = find_client(request, param_get(&params, "client_id", 0), request_uri);
+    client = find_client(request, param_get(&params, "client_id", 0));
   }
   if (client == NULL || json_object_get(request->as->config, "test_user") == NULL) {
     sent = show_error(request, "No such client, or a malformed request.\n");

@@ -47,6 +47,7 @@ static const member rules[] = {
   { "scope", TEXT, NULL },
   { "resource", TEXT, NULL },
   { "authorization_details_type", TEXT, NULL },
+  { "first_seen_within_hours", NUMBER, NULL },
   { "requirement", TEXT, NULL },
   { 0 },
 };

@@ -91,7 +91,8 @@ static int make_parts(as_host *host, const json_t *config)
   int rc = occ_lib_new(&host->lib, NULL);
 
   host->table = table_new(entries_of(config, "table_entries", TABLE_ENTRIES));
-  if (rc == OCC_OK && host->table == NULL) {
+  host->known = known_new();
+  if (rc == OCC_OK && (host->table == NULL || host->known == NULL)) {
     rc = OCC_ERR_MEMORY;
   }
   if (rc == OCC_OK) {
@@ -290,5 +291,6 @@ void host_clear(as_host *host)
   occ_keyring_free(host->ring);
   occ_lib_free(host->lib);
   table_free(host->table);
+  known_free(host->known);
   audit_close(&host->audit);
 }

@@ -12,7 +12,6 @@
 #include "metrics.h"
 #include "occ/occ.h"
 #include "policy.h"
-#include "strangers.h"
 #include "table.h"
 
 typedef struct as_snapshot {
@@ -31,6 +30,7 @@ typedef struct as_host {
   as_audit audit;
   as_metrics metrics;
   as_table *table;
+  as_known *known;
   occ_lib *lib;
   occ_keyring *ring;
   occ_store *store;

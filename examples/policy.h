@@ -8,7 +8,9 @@
 #include <jansson.h>
 
 #include "clients.h"
+#include "known.h"
 #include "occ/txn.h"
+#include "strangers.h"
 
 typedef struct as_policy {
   const json_t *config; /* the whole file; lives longer than the policy */
@@ -43,7 +45,10 @@ int param_has_zero_octet(const occ_txn *txn);
  * have; NULL: whatever the client may. */
 const char *policy_wanted(json_t **wanted, const as_policy *policy, const as_client *client,
                           const as_params *params, const json_t *granted, const json_t *allowed);
+/* What was met in this request and need not be met again: to be called first. */
+void policy_remember(const as_policy *policy, as_known *known, const occ_txn *txn);
 /* The first requirement that some rule puts on this request and that is not met yet; NULL: none. */
-const char *policy_requirement(const as_policy *policy, const json_t *wanted, const occ_txn *txn);
+const char *policy_requirement(const as_policy *policy, as_known *known, const json_t *wanted,
+                               const occ_txn *txn, int64_t now);
 
 #endif

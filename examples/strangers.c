@@ -4,6 +4,7 @@
 
 #include "strangers.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,4 +138,65 @@ void stranger_clear(as_stranger *stranger)
   json_decref(stranger->config);
   free(stranger->id);
   *stranger = (as_stranger){ 0 };
+}
+
+/* ---- Who is new ------------------------------------------------------------------------------ */
+
+static json_t *fact_or_null(const occ_txn *txn, const char *pointer)
+{
+  json_t *value = fact(txn, pointer);
+
+  return value != NULL ? value : json_null();
+}
+
+/* The client and what it shows. Whatever changes makes another of it: its document (changed), the
+ * key that it uses (one behind jwks_uri may be newer than that), or that the cache had lost it and
+ * cannot tell (first_seen). And so does another wording of the requirement. Anybody can be a public
+ * client, so that there the key of the tokens has to be the same. 0: no memory. */
+static int digest_looks(unsigned char out[KNOWN_DIGEST], const as_proof *proof, const occ_txn *txn)
+{
+  const char *shown = occ_txn_client_id(txn) != NULL ? "/client/key" : "/sender";
+  json_t *looks = json_pack(
+      "[o,o,o,o,s,O]", fact_or_null(txn, "/client/id"), fact_or_null(txn, "/client/first_seen"),
+      fact_or_null(txn, "/client/changed"), fact_or_null(txn, shown), proof->name, proof->wording);
+  char *text = json_dumps(looks, JSON_COMPACT | JSON_SORT_KEYS);
+  int good = text != NULL && EVP_Digest(text, strlen(text), out, NULL, EVP_sha256(), NULL) == 1;
+
+  free(text);
+  json_decref(looks);
+  return good;
+}
+
+static int64_t time_fact(const occ_txn *txn, const char *pointer)
+{
+  json_t *value = fact(txn, pointer);
+  int64_t time = json_integer_value(value);
+
+  json_decref(value);
+  return time;
+}
+
+void stranger_remember(as_known *known, const as_proof *proof, const occ_txn *txn)
+{
+  unsigned char looks[KNOWN_DIGEST];
+  json_t *met =
+      fact(txn, "/evidence/requirement"); /* not before: that may have been by another key */
+
+  if (met != NULL && strcmp(json_string_value(met), proof->name) == 0 &&
+      digest_looks(looks, proof, txn)) {
+    known_add(known, looks);
+  }
+  json_decref(met);
+}
+
+int stranger_is_new(as_known *known, const as_proof *proof, double hours, const occ_txn *txn,
+                    int64_t now)
+{
+  const int64_t first = time_fact(txn, "/client/first_seen");
+  const int64_t changed = time_fact(txn, "/client/changed");
+  const int64_t since = changed > first ? changed : first;
+  unsigned char looks[KNOWN_DIGEST];
+
+  return first != 0 && (double)(now - since) < hours * 3600000.0 &&
+         !(digest_looks(looks, proof, txn) && known_has(known, looks));
 }

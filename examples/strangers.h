@@ -7,8 +7,10 @@
  * host answers for its own clients. */
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "clients.h"
+#include "known.h"
 #include "occ/cimd.h"
 #include "occ/server.h"
 #include "occ/txn.h"
@@ -34,5 +36,19 @@ typedef struct as_stranger {
  * may have. NULL: nobody, or no memory. */
 const as_client *stranger_read(as_stranger *out, const as_client *like, const occ_txn *txn);
 void stranger_clear(as_stranger *stranger);
+
+/* A requirement that strangers have to meet, once: config.libocc.requirements.name. */
+typedef struct as_proof {
+  const char *name;
+  const json_t *wording;
+} as_proof;
+
+/* Did this request meet it? Then it is remembered what its client looks like. */
+void stranger_remember(as_known *known, const as_proof *proof, const occ_txn *txn);
+/* Was the client first seen less than so many hours ago, or how it authenticates, its keys, what it
+ * says of challenges? Not if it looks as it did when it met the requirement. A client of ours is not
+ * new. */
+int stranger_is_new(as_known *known, const as_proof *proof, double hours, const occ_txn *txn,
+                    int64_t now);
 
 #endif

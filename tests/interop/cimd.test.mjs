@@ -65,9 +65,15 @@ const more = {
   audit: { file: auditFile },
 };
 const fetching = { fetch_ms: 1500 };
-const [off, on] = await Promise.all([
+const unknown = { first_seen_within_hours: 1_000_000, requirement: 'attested' }; // longer than there are clocks
+const SECOND = { ttl: 1, ttl_least: 1 }; // how long a document counts
+const BRIEF_MS = 1500;
+const [off, on, wary, brief] = await Promise.all([
   startServer({}, more),
   startServer({ dpop_nonce: 'require' }, { ...more, cimd: web.config(client, { stale_if_error: 60 }, fetching) }),
+  startServer({ dpop_nonce: 'require' }, { ...more, rules: [unknown, ...rules], cimd: web.config(client, SECOND) }),
+  startServer({}, { ...more, cimd: web.config(client, SECOND),
+    rules: [{ first_seen_within_hours: BRIEF_MS / 3_600_000, requirement: 'attested' }] }),
 ]);
 
 // A server too young to know whether an assertion was used says 503: it is waited for.
@@ -353,11 +359,140 @@ test('audit and counters: the id is cut, and no label has anything of it', async
   assert.match(counters, /reason="client_unknown"/);
 });
 
+// ---- Seen for the first time --------------------------------------------------------------------------------------
+
+// Challenged for what everybody else gets at once, and granted with evidence.
+async function proves(at, params = status) {
+  const challenge = isChallenged(await at.token(GRANT, params));
+  isGranted(await at.token(GRANT, params, await at.evidence(challenge)));
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('unknown: challenged; it has proved itself: granted at once, also after SIGHUP', async () => {
+  const at = await flowOf(document('/new'), { server: wary });
+  await proves(at);
+  isGranted(await at.token(GRANT, status));
+  isChallenged(await at.token(GRANT, payments)); // of which every request has to show it
+  assert.equal(await wary.reload({}), true);
+  isGranted(await at.token(GRANT, status));
+});
+
+test('what one has proved is nothing to another, and a client of ours is not new', async () => {
+  await proves(await flowOf(document('/one'), { server: wary }));
+  isChallenged(await (await flowOf(document('/two'), { server: wary })).token(GRANT, status));
+  const auth = oauth.ClientSecretBasic(SECRET);
+  isGranted(await (await flowOf(OURS, { server: wary, auth })).token(GRANT, status));
+});
+
+test('challenged, and not proved: by no evidence, by wrong evidence, by that of another', async () => {
+  const at = await flowOf(document('/liar'), { server: wary });
+  const other = await flowOf(document('/helper'), { server: wary });
+  const challenge = isChallenged(await at.token(GRANT, status));
+  isChallenged(await at.token(GRANT, status));
+  const evidence = await other.evidence(challenge); // names the other one
+  isError(await at.token(GRANT, status, evidence), 'unauthorized_client');
+  isChallenged(await at.token(GRANT, status));
+});
+
+test('D19 an unknown client whose document lacks the flag: refused', async () => {
+  const id = document('/d19-new', { insufficient_client_authorization_supported: undefined });
+  isError(await (await flowOf(id, { server: wary })).token(GRANT, status), 'unauthorized_client');
+});
+
+test('the document changes its keys: challenged again, and granted at once after that', async () => {
+  const id = document('/rekeyed');
+  const at = await flowOf(id, { server: wary });
+  await proves(at);
+  document('/rekeyed', { jwks: { keys: [keys.second.jwk] } });
+  await pause(1100);
+  const next = await flowOf(id, { server: wary, key: keys.second });
+  isNobody(await at.token(GRANT, status));
+  await proves(next);
+  isGranted(await next.token(GRANT, status));
+});
+
+test('the document gets a key more: challenged again, also with the old one', async () => {
+  const id = document('/more-keys');
+  const at = await flowOf(id, { server: wary });
+  await proves(at);
+  document('/more-keys', { jwks: { keys: [keys.first.jwk, keys.second.jwk] } });
+  await pause(1100);
+  await proves(at);
+  await proves(await flowOf(id, { server: wary, key: keys.second }));
+  isGranted(await at.token(GRANT, status));
+});
+
+test('keys behind jwks_uri change: the first request with the new one is challenged, without a wait', async () => {
+  const jwks_uri = web.put('/keys-1', { keys: [keys.first.jwk] });
+  const id = document('/by-uri', { jwks_uri });
+  const at = await flowOf(id, { server: on }); // on, documents count for 300 s
+  const { rules: usual } = on.content;
+  assert.equal(await on.reload({ rules: [unknown] }), true);
+  await proves(at);
+  isGranted(await at.token(GRANT, status));
+  web.put('/keys-1', { keys: [keys.second.jwk] });
+  const next = await flowOf(id, { key: keys.second });
+  await proves(next);
+  isGranted(await next.token(GRANT, status));
+  assert.deepEqual([web.count('/by-uri'), web.count('/keys-1')], [1, 2]);
+  isNobody(await at.token(GRANT, status)); // its key is not there any more
+  assert.equal(await on.reload({ rules: usual }), true);
+});
+
+test('the requirement in other words, or a cache that is new: challenged again', async () => {
+  const at = await flowOf(document('/words'), { server: wary });
+  await proves(at);
+  const { libocc, cimd } = wary.content;
+  const attested = { ...libocc.requirements.attested, expiry: 50 };
+  const requirements = { ...libocc.requirements, attested };
+  assert.equal(await wary.reload({ libocc: { ...libocc, requirements } }), true);
+  await proves(at);
+  isGranted(await at.token(GRANT, status));
+  assert.equal(await wary.reload({ cimd: { ...cimd, documents: { ...cimd.documents, stale_if_error: 1 } } }), true);
+  isChallenged(await at.token(GRANT, status));
+});
+
+test('pushed: proved there, and the code and all that follows are granted at once', async () => {
+  const more = { grant_types: [GRANT, CODE], redirect_uris: [CALLBACK] };
+  const at = await flowOf(document('/pushed', more), { server: wary, dpop: 'ES256' });
+  const request = await at.request(status);
+  const challenge = isChallenged(await at.push(request));
+  const pushed = isPushed(await at.push({ ...request, ...(await at.evidence(challenge)) }));
+  isGranted(await at.token(CODE, await at.pushedCode(pushed)));
+  isGranted(await at.token(GRANT, status));
+});
+
+test('a public client: what one installation has proved is nothing to the next', async () => {
+  const more = { token_endpoint_auth_method: 'none', jwks: undefined, grant_types: [CODE], redirect_uris: [CALLBACK] };
+  const id = document('/app', more);
+  const options = { server: wary, auth: oauth.None() };
+  const at = await flowOf(id, { ...options, dpop: 'ES256' });
+  const request = await at.request(status);
+  const challenge = isChallenged(await at.push(request));
+  isPushed(await at.push({ ...request, ...(await at.evidence(challenge)) }));
+  isPushed(await at.push(await at.request(status)));
+  const other = await flowOf(id, { ...options, dpop: 'ES256' });
+  isChallenged(await other.push(await other.request(status)));
+});
+
+test('first seen longer ago than the rule says: not challenged; but when its keys are new', async () => {
+  const id = document('/old');
+  const at = await flowOf(id, { server: brief });
+  isChallenged(await at.token(GRANT, status));
+  await pause(BRIEF_MS);
+  isGranted(await at.token(GRANT, status));
+  document('/old', { jwks: { keys: [keys.second.jwk] } });
+  await pause(1100);
+  isChallenged(await (await flowOf(id, { server: brief, key: keys.second })).token(GRANT, status));
+});
+
 test('nobody was connected to at an address that is not allowed', () => {
   assert.equal(web.disturbed, 0);
 });
 
 test('the token-servers of strangers end with 0', async () => {
   web.close();
-  assert.deepEqual([await off.stop(), await on.stop()], [0, 0]);
+  const all = [off, on, wary, brief];
+  assert.deepEqual(await Promise.all(all.map((one) => one.stop())), all.map(() => 0));
 });

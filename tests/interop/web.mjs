@@ -11,6 +11,8 @@ import { makeCertificate } from './x509.mjs';
 
 const HOST = 'app.example.org';
 const JSON_TYPE = 'application/json';
+// All clients of a run are of one host.
+const MANY = { per_host: 1000, fetches_per_minute: 1200, fetches_per_minute_per_host: 1200 };
 
 export class Web {
   static async open() {
@@ -55,7 +57,7 @@ export class Web {
   config(client, documents = {}, fetch = {}) {
     return {
       client,
-      documents: { development: true, allow_addresses: ['127.0.0.2/32'], ports: [this.port], ...documents },
+      documents: { development: true, allow_addresses: ['127.0.0.2/32'], ports: [this.port], ...MANY, ...documents },
       fetch: { development: true, resolve: [`${HOST}:${this.port}:127.0.0.2`], ca_file: this.caFile, ...fetch },
     };
   }
