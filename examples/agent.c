@@ -237,7 +237,7 @@ static int add_params(occ_call *call, json_t *params)
   return rc;
 }
 
-/* All that an agent with a secret does: the messages are occ_curl_call()'s, the questions are ours. */
+/* All that an agent with a secret does: the messages are occ_curl_call()'s, the questions ours. */
 static int run_by_curl(agent_program *me, occ_call *call)
 {
   int rc;
@@ -255,7 +255,7 @@ static int run_by_curl(agent_program *me, occ_call *call)
   return FAILED;
 }
 
-/* ---- A token request with messages of our own -------------------------------------------------- */
+/* ---- A token request with messages of our own ------------------------------------------------ */
 
 /* The header lines that libocc wants sent; freed by the caller. */
 static char *header_lines(const occ_call *call)

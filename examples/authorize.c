@@ -256,8 +256,8 @@ static enum MHD_Result authorize_pushed(as_request *request, const as_client *cl
   return sent;
 }
 
-/* Whoever has registered with us. Of others nobody looks here for the document: without redirect_uris
- * all that is left to them is what they have pushed. */
+/* Whoever has registered with us. Of others nobody looks here for the document: without
+ * redirect_uris all that is left to them is what they have pushed. */
 static const as_client *find_client(as_request *request, const char *id)
 {
   const as_policy *policy = &request->as->policy;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See strangers.h. Called by host.c for each configuration, by walk.c for each request of theirs. */
+/* See strangers.h. Called by host.c for each configuration, by walk.c and policy.c for each request
+ * of theirs. */
 
 #include "strangers.h"
 

@@ -19,9 +19,9 @@
 int stranger_is_named(const char *client_id);
 
 /* Puts into config who answers for strangers. wanted: config.cimd; NULL: nobody does, and *cimd is
- * NULL. before, in_use: what answers for them now, and by which config.cimd; both may be NULL. Where
- * its options are the same it stays, and with it all that is known of them. *cimd is held by config.
- * 1, or 0 after a message on stderr. */
+ * NULL. before, in_use: what answers for them now, and by which config.cimd; both may be NULL.
+ * Where its options are the same it stays, and with it all that is known of them. config holds
+ * *cimd. 1, or 0 after a message on stderr. */
 int strangers_attach(occ_cimd **cimd, occ_lib *lib, occ_config *config, const json_t *wanted,
                      occ_cimd *before, const json_t *in_use);
 
@@ -32,8 +32,8 @@ typedef struct as_stranger {
   char *id;
 } as_stranger;
 
-/* Who has sent this request, by its document, where libocc has found it good. like: what all of them
- * may have. NULL: nobody, or no memory. */
+/* Who has sent this request, by its document, where libocc has found it good. like: what all of
+ * them may have. NULL: nobody, or no memory. */
 const as_client *stranger_read(as_stranger *out, const as_client *like, const occ_txn *txn);
 void stranger_clear(as_stranger *stranger);
 
@@ -46,8 +46,8 @@ typedef struct as_proof {
 /* Did this request meet it? Then it is remembered what its client looks like. */
 void stranger_remember(as_known *known, const as_proof *proof, const occ_txn *txn);
 /* Was the client first seen less than so many hours ago, or how it authenticates, its keys, what it
- * says of challenges? Not if it looks as it did when it met the requirement. A client of ours is not
- * new. */
+ * says of challenges? Not if it looks as it did when it met the requirement. A client of ours is
+ * not new. */
 int stranger_is_new(as_known *known, const as_proof *proof, double hours, const occ_txn *txn,
                     int64_t now);
 
