@@ -2,15 +2,17 @@
 
 /* agent CONFIG.json [OPTIONS]: gets a token and answers the challenges on the way, over libcurl.
  *
- * To use libocc in an agent of your own, read run_honest() and answer_question(): they are the
+ * To use libocc in an agent of your own, read run_by_curl() and answer_question(): they are the
  * whole of it. libocc-curl carries the messages, show.c prints them, options.c reads the command
- * line, keys.c makes keys; spoil.c, http.c and run_spoiled() are for the demo and have no place in
- * an honest agent. */
+ * line, keys.c makes keys. run_by_hand() carries them itself, over http.c, where something has to
+ * be added: an agent that authenticates by a key signs each of them (assertion.c), and for the demo
+ * spoil.c does what has no place in an honest one. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "assertion.h"
 #include "common.h"
 #include "http.h"
 #include "keys.h"
@@ -19,6 +21,8 @@
 #include "options.h"
 #include "show.h"
 #include "spoil.h"
+
+#define CLIENT_KEY "client" /* of keys: by which it authenticates, without a secret */
 
 typedef struct agent_program {
   agent_options options;
@@ -62,7 +66,7 @@ static int add_keys(occ_agent *agent, json_t *keys)
   {
     char *text = json_dumps(jwk, JSON_COMPACT | JSON_ENCODE_ANY);
 
-    if (rc == OCC_OK) {
+    if (rc == OCC_OK && strcmp(use, CLIENT_KEY) != 0) {
       rc = text != NULL ? occ_agent_add_key(agent, use, text, strlen(text)) : OCC_ERR_MEMORY;
       if (rc != OCC_OK) {
         fprintf(stderr, "keys.%s: ", use);
@@ -81,7 +85,8 @@ static void on_message(const occ_curl_message *message, void *user_data)
   if (message->is_request) {
     free(spoil_body(&me->options.plan, message->body,
                     message->len)); /* only looked at: for --repeat */
-    show_request(me->options.verbose, message->url, message->headers, message->body, message->len);
+    show_request(me->options.verbose, message->url, 1, message->headers, message->body,
+                 message->len);
   } else {
     show_answer(me->options.verbose, message->http_status, message->headers, message->body,
                 message->len);
@@ -100,15 +105,25 @@ static int make_curl(agent_program *me, const char *id, const char *secret)
   return rc == OCC_OK ? occ_curl_on_message(me->curl, on_message, me) : rc;
 }
 
+static const char *text_of(const agent_program *me, const char *name)
+{
+  return json_string_value(json_object_get(me->options.config, name));
+}
+
+static const json_t *client_key(const agent_program *me)
+{
+  return json_object_get(json_object_get(me->options.config, "keys"), CLIENT_KEY);
+}
+
 static int make_agent(agent_program *me)
 {
-  const char *id = json_string_value(json_object_get(me->options.config, "client_id"));
-  const char *secret = json_string_value(json_object_get(me->options.config, "client_secret"));
+  const char *secret = text_of(me, "client_secret");
   char *options = libocc_options(me->options.config);
   int rc = options != NULL ? OCC_OK : OCC_ERR_MEMORY;
 
-  if (rc == OCC_OK && (id == NULL || secret == NULL)) {
-    fprintf(stderr, "client_id and client_secret: ");
+  if (rc == OCC_OK &&
+      (text_of(me, "client_id") == NULL || (secret != NULL) == (client_key(me) != NULL))) {
+    fprintf(stderr, "client_id, and either client_secret or keys." CLIENT_KEY ": ");
     rc = OCC_ERR_CONFIG;
   }
   if (rc == OCC_OK) {
@@ -120,8 +135,8 @@ static int make_agent(agent_program *me)
   if (rc == OCC_OK) {
     rc = add_keys(me->agent, json_object_get(me->options.config, "keys"));
   }
-  if (rc == OCC_OK) {
-    rc = make_curl(me, id, secret);
+  if (rc == OCC_OK && secret != NULL) {
+    rc = make_curl(me, text_of(me, "client_id"), secret);
   }
   if (rc != OCC_OK) {
     fprintf(stderr, "%s\n", occ_status_text(rc));
@@ -222,8 +237,8 @@ static int add_params(occ_call *call, json_t *params)
   return rc;
 }
 
-/* All that an honest agent does: the messages are occ_curl_call()'s, the questions are ours. */
-static int run_honest(agent_program *me, occ_call *call)
+/* All that an agent with a secret does: the messages are occ_curl_call()'s, the questions ours. */
+static int run_by_curl(agent_program *me, occ_call *call)
 {
   int rc;
 
@@ -240,7 +255,7 @@ static int run_honest(agent_program *me, occ_call *call)
   return FAILED;
 }
 
-/* ---- A token request with a spoiled message, for the demo ------------------------------------ */
+/* ---- A token request with messages of our own ------------------------------------------------ */
 
 /* The header lines that libocc wants sent; freed by the caller. */
 static char *header_lines(const occ_call *call)
@@ -259,18 +274,33 @@ static char *header_lines(const occ_call *call)
   return lines;
 }
 
+/* What to send instead of what libocc has made. */
+static char *make_body(agent_program *me, const occ_question *q)
+{
+  char *body = spoil_body(&me->options.plan, q->data, q->len);
+  char *signed_body = NULL;
+
+  if (body == NULL || client_key(me) == NULL) {
+    return body;
+  }
+  signed_body =
+      assertion_add(body, text_of(me, "client_id"), text_of(me, "issuer"), client_key(me));
+  free(body);
+  return signed_body;
+}
+
 /* Sends something else than what libocc asks to send, and answers with what came back. Fills
  * *answer for judge_spoiled(). */
-static int send_spoiled(agent_program *me, CURL *curl, occ_call *call, http_answer *answer)
+static int send_by_hand(agent_program *me, CURL *curl, occ_call *call, http_answer *answer)
 {
   const occ_question *q = occ_call_question(call);
-  char *body = spoil_body(&me->options.plan, q->data, q->len);
+  char *body = make_body(me, q);
   char *headers = header_lines(call);
   int rc = OCC_ERR_MEMORY;
 
   http_answer_clear(answer);
   if (body != NULL && headers != NULL) {
-    show_request(me->options.verbose, q->url, headers, body, strlen(body));
+    show_request(me->options.verbose, q->url, client_key(me) == NULL, headers, body, strlen(body));
     http_post(curl, q->url, headers, body, strlen(body), answer);
     show_answer(me->options.verbose, answer->status, answer->headers, answer->body, answer->len);
     rc = occ_call_answer_send(call, q->ticket, answer->status, answer->headers, answer->body,
@@ -291,16 +321,15 @@ static int ends_here(const spoil_plan *plan, const http_answer *answer)
 
 /* occ_curl_call() sends what libocc has made and nothing else, which is why this has a loop of its
  * own. */
-static int run_spoiled(agent_program *me, occ_call *call)
+static int run_by_hand(agent_program *me, occ_call *call)
 {
-  CURL *curl = http_open(json_string_value(json_object_get(me->options.config, "client_id")),
-                         json_string_value(json_object_get(me->options.config, "client_secret")));
+  CURL *curl = http_open(text_of(me, "client_id"), text_of(me, "client_secret"));
   http_answer answer = { 0 };
   int status = FAILED;
   int rc = curl != NULL ? OCC_OK : OCC_ERR_MEMORY;
 
   while (rc == OCC_OK && (rc = occ_call_run(call, clock_ms())) == OCC_PENDING) {
-    rc = occ_call_question(call)->kind == OCC_ASK_SEND ? send_spoiled(me, curl, call, &answer)
+    rc = occ_call_question(call)->kind == OCC_ASK_SEND ? send_by_hand(me, curl, call, &answer)
                                                        : answer_question(call);
     if (ends_here(&me->options.plan, &answer)) {
       break;
@@ -324,8 +353,8 @@ static int run_spoiled(agent_program *me, occ_call *call)
 static int run_call(agent_program *me)
 {
   const spoil_plan *plan = &me->options.plan;
-  const int honest =
-      plan->change == NULL && plan->save == NULL && plan->put == NULL && plan->wait == 0;
+  const int by_hand = client_key(me) != NULL || plan->change != NULL || plan->save != NULL ||
+                      plan->put != NULL || plan->wait != 0;
   occ_call *call = NULL;
   int status = FAILED;
   int rc = occ_call_new(&call, me->agent);
@@ -334,7 +363,7 @@ static int run_call(agent_program *me)
     rc = add_params(call, me->options.params);
   }
   if (rc == OCC_OK) {
-    status = honest ? run_honest(me, call) : run_spoiled(me, call);
+    status = by_hand ? run_by_hand(me, call) : run_by_curl(me, call);
   } else {
     fprintf(stderr, "failed: %s\n", occ_status_text(rc));
   }

@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#define MOST_OF_CLIENT 255u
 
 int audit_open(const char *path)
 {
@@ -46,6 +49,13 @@ void audit_text(as_audit *audit, const char *line)
     fprintf(stderr, "audit: a line was lost\n");
   }
   (void)pthread_mutex_unlock(&audit->lock);
+}
+
+json_t *audit_client(const char *id)
+{
+  size_t len = strcspn(id, "?#");
+
+  return json_stringn(id, len < MOST_OF_CLIENT ? len : MOST_OF_CLIENT);
 }
 
 void audit_json(as_audit *audit, json_t *line)

@@ -22,6 +22,8 @@ void audit_use(as_audit *audit, int fd);
 void audit_close(as_audit *audit);
 
 void audit_text(as_audit *audit, const char *line);
+/* A client id for a line, cut as in those of libocc: strangers choose theirs. NULL: no memory. */
+json_t *audit_client(const char *id);
 /* Takes line; NULL: there was no memory for it. */
 void audit_json(as_audit *audit, json_t *line);
 

@@ -210,7 +210,7 @@ static enum MHD_Result redirect_with(as_request *request, const char *redirect_u
 static enum MHD_Result give_code(as_request *request, const as_client *client, json_t *record,
                                  const as_item *pushed, int64_t now)
 {
-  as_item item = { KIND_CODE, NULL, record, now + CODE_LIFE_MS, client_share(client) };
+  as_item item = { KIND_CODE, NULL, record, now + CODE_LIFE_MS, client->share };
   const char *redirect_uri = json_string_value(json_object_get(record, "redirect_uri"));
   const char *state = json_string_value(json_object_get(record, "state"));
   char *code = random_text(32);
@@ -224,9 +224,9 @@ static enum MHD_Result give_code(as_request *request, const as_client *client, j
   }
   if (done == EXCHANGE_DONE) {
     metrics_issued(&request->host->metrics, KIND_CODE);
-    audit_json(&request->host->audit, json_pack("{s:s, s:O, s:O}", "event", "code_issued", "client",
-                                                json_object_get(record, "client_id"), "sub",
-                                                json_object_get(record, "sub")));
+    audit_json(&request->host->audit,
+               json_pack("{s:s, s:o, s:O}", "event", "code_issued", "client",
+                         audit_client(client->id), "sub", json_object_get(record, "sub")));
     sent = redirect_with(request, redirect_uri, "code", code, state);
   } else if (done == EXCHANGE_FULL) {
     sent = redirect_with(request, redirect_uri, "error", "temporarily_unavailable", state);
@@ -254,6 +254,21 @@ static enum MHD_Result authorize_pushed(as_request *request, const as_client *cl
              : show_error(request, "This link is not good, or not any more.\n");
   json_decref(record);
   return sent;
+}
+
+/* Whoever has registered with us. Of others nobody looks here for the document: without
+ * redirect_uris all that is left to them is what they have pushed. */
+static const as_client *find_client(as_request *request, const char *id)
+{
+  const as_policy *policy = &request->as->policy;
+  const as_client *client = clients_find(&policy->clients, id);
+
+  if (client == NULL && policy_knows(policy, id)) {
+    request->stranger.client = policy->strangers;
+    request->stranger.client.id = id;
+    client = &request->stranger.client;
+  }
+  return client;
 }
 
 static enum MHD_Result authorize(as_request *request, const as_client *client,
@@ -291,7 +306,7 @@ enum MHD_Result handle_authorize(as_request *request)
   enum MHD_Result sent = MHD_NO;
 
   if (query != NULL) {
-    client = clients_find(&request->as->policy.clients, param_get(&params, "client_id", 0));
+    client = find_client(request, param_get(&params, "client_id", 0));
   }
   if (client == NULL || json_object_get(request->as->config, "test_user") == NULL) {
     sent = show_error(request, "No such client, or a malformed request.\n");

@@ -94,11 +94,10 @@ static const char *status_problem(as_client *client)
 }
 
 /* What libocc, and through it a policy, may know of the client. */
-static char *write_facts(const as_client *client)
+static int write_metadata(as_client *client)
 {
   json_t *metadata = json_deep_copy(client->config);
   json_t *facts = NULL;
-  char *text = NULL;
 
   (void)json_object_del(metadata, "client_secret");
   if (client->method == NULL) {
@@ -106,11 +105,19 @@ static char *write_facts(const as_client *client)
     (void)json_object_set_new(metadata, "token_endpoint_auth_method",
                               json_string("client_secret_basic"));
   }
-  facts = json_pack("{s:o}", "metadata", metadata);
-  text = json_dumps(facts, JSON_COMPACT);
+  facts = json_pack("{s:O}", "metadata", metadata);
+  client->metadata = json_dumps(metadata, JSON_COMPACT);
+  client->facts = json_dumps(facts, JSON_COMPACT);
   json_decref(facts);
-  return text;
+  json_decref(metadata);
+  return client->metadata != NULL && client->facts != NULL;
 }
+
+/* Its own room in the table, or that which all together have that show nothing: anybody can be a
+ * public client, and strangers may have as many names as they like. A host with a login counts by
+ * user, too. */
+#define SHARE_OF_PUBLIC    ""
+#define SHARE_OF_STRANGERS "https:"
 
 static int load_client(as_client *out, const json_t *config, const as_clients *before)
 {
@@ -120,8 +127,8 @@ static int load_client(as_client *out, const json_t *config, const as_clients *b
   out->id = json_string_value(json_object_get(config, "client_id"));
   out->secret = json_string_value(json_object_get(config, "client_secret"));
   out->method = json_string_value(json_object_get(config, "token_endpoint_auth_method"));
-  out->facts = write_facts(out);
-  if (out->id == NULL || out->facts == NULL || clients_find(before, out->id) != NULL) {
+  out->share = client_is_public(out) ? SHARE_OF_PUBLIC : out->id;
+  if (!write_metadata(out) || out->id == NULL || clients_find(before, out->id) != NULL) {
     problem = "each needs a client_id of its own";
   }
   problem = problem != NULL ? problem : method_problem(out);
@@ -130,6 +137,18 @@ static int load_client(as_client *out, const json_t *config, const as_clients *b
   problem = problem != NULL ? problem : status_problem(out);
   if (problem != NULL) {
     fprintf(stderr, "clients: %s: %s\n", out->id != NULL ? out->id : "?", problem);
+  }
+  return problem == NULL;
+}
+
+int clients_load_strangers(as_client *out, const json_t *config)
+{
+  const char *problem = NULL;
+
+  *out = (as_client){ .share = SHARE_OF_STRANGERS, .config = config };
+  problem = status_problem(out);
+  if (problem != NULL) {
+    fprintf(stderr, "cimd.client: %s\n", problem);
   }
   return problem == NULL;
 }
@@ -159,6 +178,7 @@ void clients_clear(as_clients *clients)
 {
   for (size_t i = 0; i < clients->count; i++) {
     free(clients->client[i].facts);
+    free(clients->client[i].metadata);
   }
   free(clients->client);
   *clients = (as_clients){ 0 };
@@ -203,11 +223,6 @@ const as_client *clients_with_secret(const as_clients *clients, const char *id, 
 int client_is_public(const as_client *client)
 {
   return client->method != NULL && strcmp(client->method, "none") == 0;
-}
-
-const char *client_share(const as_client *client)
-{
-  return client_is_public(client) ? "" : client->id;
 }
 
 int client_may(const as_client *client, const char *grant_type)

@@ -19,7 +19,9 @@ typedef struct as_client {
   const char *secret;           /* NULL: it authenticates otherwise, or not at all */
   const char *method;           /* token_endpoint_auth_method; NULL: either with the secret */
   const char *challenge_status; /* "400", "403"; NULL: as the server has it */
-  char *facts;                  /* the answer to CLIENT: its entry, less the secret, as metadata */
+  const char *share;            /* whose room in the table it takes */
+  char *metadata;               /* its entry, less the secret */
+  char *facts;                  /* the answer to CLIENT: these metadata */
   const json_t *config;         /* its entry */
 } as_client;
 
@@ -30,6 +32,9 @@ typedef struct as_clients {
 
 /* 1, or 0 after a message on stderr. config, an array, lives longer than the clients. */
 int clients_load(as_clients *out, const json_t *config);
+/* What all have whom nobody has registered; config: an entry of which only what it may have counts,
+ * and challenge_status. Without an id. */
+int clients_load_strangers(as_client *out, const json_t *config);
 void clients_clear(as_clients *clients);
 
 /* NULL: there is none of that id, which may be NULL. */
@@ -39,9 +44,6 @@ const as_client *clients_with_secret(const as_clients *clients, const char *id, 
                                      const char *method);
 int client_is_public(const as_client *client);
 /* A name above; without grant_types of its own: the two that need no user. */
-/* Whose room in the table it takes: its own, or that which all together have that show nothing.
- * Anybody can be a public client; a host with a login counts by user, too. */
-const char *client_share(const as_client *client);
 int client_may(const as_client *client, const char *grant_type);
 
 /* In constant time. */

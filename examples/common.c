@@ -61,6 +61,33 @@ char *base64url(const unsigned char *octets, size_t len)
   return text;
 }
 
+static int base64url_value(char c)
+{
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  const char *at = c != '\0' ? strchr(alphabet, c) : NULL;
+
+  return at != NULL ? (int)(at - alphabet) : -1;
+}
+
+int base64url_read(unsigned char *octets, size_t len, const char *text)
+{
+  unsigned bits = 0;
+  size_t have = 0, n = 0;
+
+  for (; *text != '\0' && base64url_value(*text) >= 0; text++) {
+    bits = (bits << 6 | (unsigned)base64url_value(*text)) & 0xffff;
+    have += 6;
+    if (have >= 8) {
+      have -= 8;
+      if (n == len) {
+        return 0;
+      }
+      octets[n++] = (unsigned char)(bits >> have);
+    }
+  }
+  return *text == '\0' && n == len;
+}
+
 char *random_text(size_t octets)
 {
   unsigned char random[64];

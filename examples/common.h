@@ -13,8 +13,10 @@
 int64_t clock_ms(void);  /* milliseconds since 1970, as libocc wants its `now` */
 int64_t steady_ms(void); /* since whenever, and nobody sets it: for how long something takes */
 
-char *text_copy(const char *text, size_t len);              /* NULL: no memory */
-char *base64url(const unsigned char *octets, size_t len);   /* NULL: no memory */
+char *text_copy(const char *text, size_t len);            /* NULL: no memory */
+char *base64url(const unsigned char *octets, size_t len); /* NULL: no memory */
+/* Exactly len octets; 1, or 0: it is something else. */
+int base64url_read(unsigned char *octets, size_t len, const char *text);
 char *random_text(size_t octets);                           /* base64url; NULL: no randomness */
 int write_private_file(const char *path, const char *text); /* mode 0600; 1 or 0 */
 json_t *read_config(const char *path);                      /* NULL: said what is wrong with it */

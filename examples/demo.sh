@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # Builds libocc with its examples, starts token-server on a free port and lets agents ask for tokens:
-# honest ones, and such that try what must not work. Each case ends with one line of verdict; exit code
-# 0 only if all came out as they must. On Debian 12 it installs what is missing and says so.
+# honest ones, such that try what must not work, and one that nobody has registered. Each case ends
+# with one line of verdict; exit code 0 only if all came out as they must. On Debian 12 it installs
+# what is missing and says so.
 # OCC_DEMO_BUILD names another build folder.
 
 set -u
@@ -11,6 +12,7 @@ set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${OCC_DEMO_BUILD:-$root/build-demo}
 server=
+site=
 work=
 bad=0
 callback=https://client.example/callback # nobody goes there
@@ -21,10 +23,10 @@ stop()
 {
   status=$?
   trap - EXIT INT TERM
-  if [ -n "$server" ]; then
-    kill "$server" 2>/dev/null
-    wait "$server" 2>/dev/null
-  fi
+  for pid in $server $site; do
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+  done
   [ -z "$work" ] || rm -rf "$work"
   exit "$status"
 }
@@ -44,6 +46,7 @@ missing()
   command -v cc >/dev/null || printf ' gcc libc6-dev'
   command -v cmake >/dev/null || printf ' cmake'
   command -v make >/dev/null || command -v ninja >/dev/null || printf ' make'
+  command -v openssl >/dev/null || printf ' openssl'
   if ! command -v pkg-config >/dev/null; then
     printf ' pkg-config libjansson-dev libssl-dev libmicrohttpd-dev libcurl4-openssl-dev'
     return
@@ -87,11 +90,12 @@ new_secret() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 make_keys()
 {
   umask 077
-  for key in attester-1 other-issuer device-1 device-2; do
+  for key in attester-1 other-issuer device-1 device-2 agent-key-1 agent-key-2; do
     "$bin/agent" --new-key "$key" >"$work/$key.jwk" || fail "no key"
   done
   # Under the trusted key's name, but not the trusted key.
   sed 's/"other-issuer"/"attester-1"/' "$work/other-issuer.jwk" >"$work/wrong.jwk"
+  sed 's/"other-issuer"/"agent-key-1"/' "$work/other-issuer.jwk" >"$work/thief.jwk"
   secret_1=$(new_secret)
   secret_2=$(new_secret)
 }
@@ -104,6 +108,61 @@ client()
   "scope": ["status", "payments", "payments.large", "quick"] }
 EOT
 }
+
+# ---- Where the client is known that nobody has registered: a web site on 127.0.0.2, with a CA of its own -----------
+
+# page PATH JSON: what stands there from now on.
+page()
+{
+  { printf 'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' "${#2}" "$2" >"$work/page" &&
+      mv "$work/page" "$work/site/$1"; } || fail "no page"
+}
+
+# by_key KEY: its keys, from now on.
+by_key() { page keys "{ \"keys\": [ $("$bin/agent" --public-key "$work/$1.jwk") ] }"; }
+
+make_certificate()
+{
+  ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+  printf 'subjectAltName=DNS:agent.example.org\n' >"$work/site.ext"
+  # shellcheck disable=SC2086 # a list of words
+  { openssl req -x509 $ec -days 1 -subj '/CN=CA of the demo' -keyout "$work/ca.key" -out "$work/ca.pem" &&
+    openssl req $ec -subj /CN=agent.example.org -keyout "$work/site.key" -out "$work/site.csr" &&
+    openssl x509 -req -in "$work/site.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key" -CAcreateserial -days 1 \
+      -extfile "$work/site.ext" -out "$work/site.pem"; } >"$work/openssl.log" 2>&1 ||
+    { tail -n 10 "$work/openssl.log"; fail "no certificate"; }
+}
+
+# wait_for TEXT FILE PID: until the program has said it.
+wait_for()
+{
+  tries=0
+  while ! grep -q "$1" "$2"; do
+    tries=$((tries + 1))
+    if [ "$tries" -gt 100 ] || ! kill -0 "$3" 2>/dev/null; then
+      return 1
+    fi
+    sleep 0.1
+  done
+}
+
+start_site()
+{
+  mkdir "$work/site" || fail "no site"
+  make_certificate
+  (cd "$work/site" && exec openssl s_server -HTTP -accept 127.0.0.2:0 -cert "$work/site.pem" -key "$work/site.key") \
+    >"$work/site.out" 2>&1 </dev/null &
+  site=$!
+  wait_for '^ACCEPT ' "$work/site.out" "$site" || { tail -n 5 "$work/site.out"; fail "the web site does not start"; }
+  site_port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' "$work/site.out" | head -n 1)
+  stranger=https://agent.example.org:$site_port/agent
+  page agent "{ \"client_id\": \"$stranger\", \"client_name\": \"An agent\",
+    \"grant_types\": [\"client_credentials\"], \"token_endpoint_auth_method\": \"private_key_jwt\",
+    \"jwks_uri\": \"https://agent.example.org:$site_port/keys\", \"insufficient_client_authorization_supported\": true }"
+  by_key agent-key-1
+}
+
+# ---- The server ----------------------------------------------------------------------------------
 
 write_server_config()
 {
@@ -118,10 +177,26 @@ write_server_config()
       "attested_quickly": { "type": "jwt_assertion", "issuer": ["https://attester.example"], "expiry": 10 } } },
   "test_user": { "sub": "customer-12", "scope": ["status", "payments"] },
   "clients": [ $(client agent-1 "$secret_1"), $(client agent-2 "$secret_2") ],
+  "cimd": {
+    "client": { "scope": ["status"] },
+    "documents": { "ports": [$site_port], "development": true, "allow_addresses": ["127.0.0.2/32"] },
+    "fetch": { "ca_file": "$work/ca.pem", "development": true,
+      "resolve": ["agent.example.org:$site_port:127.0.0.2"] } },
   "rules": [
+    { "first_seen_within_hours": 24, "requirement": "attested" },
     { "scope": "payments", "requirement": "attested" },
     { "scope": "payments.large", "requirement": "attested" },
     { "scope": "quick", "requirement": "attested_quickly" } ] }
+EOT
+}
+
+# write_stranger_config FILE KEY
+write_stranger_config()
+{
+  cat >"$work/$1" <<EOT
+{ "issuer": "$url", "token_url": "$url/token", "client_id": "$stranger", "assertion_issuer": "https://attester.example",
+  "keys": { "client": $(cat "$work/$2.jwk"), "assertion": $(cat "$work/attester-1.jwk") },
+  "params": { "grant_type": "client_credentials", "scope": "status" } }
 EOT
 }
 
@@ -141,15 +216,8 @@ start_server()
 {
   "$bin/token-server" "$work/server.json" >"$work/server.out" 2>"$work/server.log" &
   server=$!
-  tries=0
-  while ! grep -q '^listening on ' "$work/server.out"; do
-    tries=$((tries + 1))
-    if [ "$tries" -gt 100 ] || ! kill -0 "$server" 2>/dev/null; then
-      tail -n 5 "$work/server.log"
-      fail "token-server does not start"
-    fi
-    sleep 0.1
-  done
+  wait_for '^listening on ' "$work/server.out" "$server" ||
+    { tail -n 5 "$work/server.log"; fail "token-server does not start"; }
   url=$(sed -n 's/^listening on //p' "$work/server.out")
   say "token-server at $url"
 }
@@ -223,6 +291,26 @@ run_code_cases()
     refresh.json --param refresh_token="$(member refresh_token second.json)"
 }
 
+# A client that nobody has registered: its id is a URL. (What it signs is good from 10 s after the server's start.)
+run_stranger_cases()
+{
+  challenged='<- 403 insufficient_client_authorization: jwt_assertion'
+  granted='token: Bearer, scope status'
+  say ""
+  say "a client that nobody has registered: $stranger"
+  expect 'unknown client: challenged, proves itself, granted' 0 "$granted" stranger.json
+  expect_times "$challenged" 1
+  expect 'it comes again: granted at once' 0 "$granted" stranger.json
+  expect_times 403 0
+  expect 'somebody else under its URL: refused' 1 'refused: invalid_client' thief.json
+  by_key agent-key-2
+  expect 'its keys have changed: challenged again, proves itself, granted' 0 "$granted" stranger-2.json
+  expect_times "$challenged" 1
+  expect 'it comes again with its new key: granted at once' 0 "$granted" stranger-2.json
+  expect_times 403 0
+  expect 'it comes with its old key: refused' 1 'refused: invalid_client' stranger.json
+}
+
 again='refused: insufficient_client_authorization' # a new challenge, as for any request without a session
 
 run_cases()
@@ -269,6 +357,7 @@ export no_proxy
 install_missing
 build_it
 make_keys
+start_site
 write_server_config
 start_server
 write_agent_config agent-1.json agent-1 "$secret_1" device-1.jwk attester-1.jwk
@@ -276,9 +365,13 @@ write_agent_config agent-2.json agent-2 "$secret_2" device-2.jwk attester-1.jwk
 write_agent_config agent-2-key-1.json agent-2 "$secret_2" device-1.jwk attester-1.jwk
 write_agent_config agent-1-key-2.json agent-1 "$secret_1" device-2.jwk attester-1.jwk
 write_agent_config liar.json agent-1 "$secret_1" device-1.jwk wrong.jwk
+write_stranger_config stranger.json agent-key-1
+write_stranger_config stranger-2.json agent-key-2
+write_stranger_config thief.json thief
 write_code_configs
 run_cases
 run_code_cases
+run_stranger_cases
 say ""
 stop_server
 if [ "$bad" -ne 0 ]; then

@@ -31,9 +31,10 @@ void grant_end_family(const as_asking *asking, as_kind kind, const char *secret)
   table_end(asking->host->table, kind, secret);
   metrics_ended(&asking->host->metrics);
   audit_json(&asking->host->audit,
-             json_pack("{s:s, s:s, s:s*, s:s}", "event", "family_ended", "client",
-                       asking->client->id, "reference", occ_txn_reference(asking->txn),
-                       "used_twice", kind == KIND_CODE ? "code" : "refresh_token"));
+             json_pack("{s:s, s:o, s:s*, s:s}", "event", "family_ended", "client",
+                       audit_client(asking->client->id), "reference",
+                       occ_txn_reference(asking->txn), "used_twice",
+                       kind == KIND_CODE ? "code" : "refresh_token"));
 }
 
 /* Is the user still one? The configuration may have been reloaded since the user said yes. */

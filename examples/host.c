@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "config.h"
 #include "listen.h"
 #include "metadata.h"
+#include "walk.h"
 
 #define STORE_ENTRIES (1u << 20)
 #define TABLE_ENTRIES (1u << 20)
@@ -89,7 +91,8 @@ static int make_parts(as_host *host, const json_t *config)
   int rc = occ_lib_new(&host->lib, NULL);
 
   host->table = table_new(entries_of(config, "table_entries", TABLE_ENTRIES));
-  if (rc == OCC_OK && host->table == NULL) {
+  host->known = known_new();
+  if (rc == OCC_OK && (host->table == NULL || host->known == NULL)) {
     rc = OCC_ERR_MEMORY;
   }
   if (rc == OCC_OK) {
@@ -122,6 +125,17 @@ static void snapshot_free(as_snapshot *snapshot)
   }
 }
 
+/* In the place of what answers for them now, or that again. */
+static int attach_strangers(as_host *host, as_snapshot *snapshot, occ_config *config)
+{
+  const as_snapshot *now = host->snapshot; /* only this thread replaces it */
+
+  (void)occ_config_on_wake(config, walk_wake);
+  return strangers_attach(&snapshot->cimd, host->lib, config,
+                          json_object_get(snapshot->config, "cimd"), now != NULL ? now->cimd : NULL,
+                          now != NULL ? json_object_get(now->config, "cimd") : NULL);
+}
+
 /* The errors of a configuration stick, so that occ_server_new() tells of all that came before
  * it. Ring and store are those of every snapshot: what waits there is good after a reload, too. */
 static int make_server(as_host *host, as_snapshot *snapshot)
@@ -131,6 +145,7 @@ static int make_server(as_host *host, as_snapshot *snapshot)
   occ_config *config = NULL;
   const char *problem = "issuer: https, or http on a loopback address";
   int rc = OCC_ERR_MEMORY;
+  int good = 0;
 
   if (options == NULL) {
     return 0;
@@ -141,6 +156,7 @@ static int make_server(as_host *host, as_snapshot *snapshot)
     (void)occ_config_set(config, "check", "true"); /* this host answers CHECK, see walk.c */
     (void)occ_keyring_attach(host->ring, config);
     (void)occ_store_attach(host->store, config);
+    good = attach_strangers(host, snapshot, config);
     rc = occ_server_new(&snapshot->server, config);
   }
   if (rc != OCC_OK) {
@@ -149,7 +165,7 @@ static int make_server(as_host *host, as_snapshot *snapshot)
   }
   occ_config_free(config);
   free(options);
-  return rc == OCC_OK;
+  return good && rc == OCC_OK;
 }
 
 /* Takes config. NULL after a message on stderr. */
@@ -224,7 +240,7 @@ int host_make(as_host *host, json_t *config)
  * replaced last, at once, and only if no session that waits would be lost. */
 static as_snapshot *load_again(as_host *host)
 {
-  json_t *config = read_config(host->path);
+  json_t *config = config_read(host->path);
   as_snapshot *fresh = NULL;
   int log = -1;
 
@@ -275,5 +291,6 @@ void host_clear(as_host *host)
   occ_keyring_free(host->ring);
   occ_lib_free(host->lib);
   table_free(host->table);
+  known_free(host->known);
   audit_close(&host->audit);
 }

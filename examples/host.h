@@ -18,6 +18,7 @@ typedef struct as_snapshot {
   json_t *config;
   as_policy policy;
   occ_server *server;
+  occ_cimd *cimd;      /* answers for strangers, held by server; NULL: they are not taken */
   json_t *metadata;    /* RFC 8414 */
   char *metadata_path; /* where it is served */
   unsigned holders;    /* under the host's lock */
@@ -29,6 +30,7 @@ typedef struct as_host {
   as_audit audit;
   as_metrics metrics;
   as_table *table;
+  as_known *known;
   occ_lib *lib;
   occ_keyring *ring;
   occ_store *store;

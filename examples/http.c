@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See http.h. Called by agent.c for spoiled messages, and for what a browser would do. */
+/* See http.h. Called by agent.c where it carries its messages itself, and for what a browser would
+ * do. */
 
 #include "http.h"
 
@@ -53,9 +54,15 @@ static size_t on_header(char *line, size_t size, size_t count, void *user_data)
 /* spec: RFC 6749 section 2.3.1: form-encoded first. */
 static CURLcode set_credentials(CURL *curl, const char *client_id, const char *client_secret)
 {
-  char *id = form_encode(client_id, strlen(client_id));
-  char *secret = form_encode(client_secret, strlen(client_secret));
+  char *id = NULL;
+  char *secret = NULL;
   CURLcode rc = CURLE_OUT_OF_MEMORY;
+
+  if (client_secret == NULL) {
+    return CURLE_OK;
+  }
+  id = form_encode(client_id, strlen(client_id));
+  secret = form_encode(client_secret, strlen(client_secret));
 
   if (id != NULL && secret != NULL) {
     rc = curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);

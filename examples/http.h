@@ -2,8 +2,8 @@
 #ifndef EXAMPLES_HTTP_H
 #define EXAMPLES_HTTP_H
 
-/* Messages that libocc has not made, as an attacker sends them: for spoil.h. An honest agent has
- * occ_curl_call(). And a step of the user agent, for --redirect. */
+/* Messages to which something was added: a client assertion, or what an attacker would add. An
+ * agent with a secret has occ_curl_call(). And a step of the user agent, for --redirect. */
 
 #include <curl/curl.h>
 #include <stddef.h>
@@ -18,7 +18,8 @@ typedef struct http_answer {
   size_t len;
 } http_answer;
 
-/* A handle for one client: its id and secret become HTTP Basic credentials. NULL: failed. */
+/* A handle for one client: its id and secret become HTTP Basic credentials; without a secret, which
+ * may be NULL, there are none. NULL: failed. */
 CURL *http_open(const char *client_id, const char *client_secret);
 /* Posts a form; headers: lines, each with its end. Fills answer, which the caller clears; a failure
  * is an answer with status 0 and a line on stderr. */

@@ -45,7 +45,7 @@ static json_t *describe(const as_request *request, const char *token)
   as_found found = table_look(request->host->table, KIND_ACCESS_TOKEN, token, clock_ms(), &record);
   const char *client_id = json_string_value(json_object_get(record, "client_id"));
 
-  if (found != FOUND_LIVE || clients_find(&request->as->policy.clients, client_id) == NULL) {
+  if (found != FOUND_LIVE || !policy_knows(&request->as->policy, client_id)) {
     json_decref(record);
     return json_pack("{s:b}", "active", 0);
   }

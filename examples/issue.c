@@ -96,7 +96,7 @@ static int prepare(issue *it, const as_request *request, const occ_txn *txn)
 static as_exchange keep(const issue *it, const as_request *request)
 {
   const as_grant *grant = &request->grant;
-  const char *owner = client_share(request->client);
+  const char *owner = request->client->share;
   const as_item used = { grant->kind, grant->secret, NULL,
                          it->refresh != NULL ? it->refresh_expires : it->access_expires, NULL };
   const as_item items[2] = {
@@ -110,13 +110,15 @@ static as_exchange keep(const issue *it, const as_request *request)
 
 static void record(const issue *it, const as_request *request, const occ_txn *txn)
 {
+  const char *user = json_string_value(json_object_get(request->grant.record, "sub"));
+
   metrics_issued(&request->host->metrics, KIND_ACCESS_TOKEN);
   if (it->refresh != NULL) {
     metrics_issued(&request->host->metrics, KIND_REFRESH_TOKEN);
   }
   audit_json(&request->host->audit,
-             json_pack("{s:s, s:s, s:s, s:s, s:O*, s:O*, s:b, s:s*}", "event", "token_issued",
-                       "client", request->client->id, "sub", subject(request), "grant_type",
+             json_pack("{s:s, s:o, s:s*, s:s, s:O*, s:O*, s:b, s:s*}", "event", "token_issued",
+                       "client", audit_client(request->client->id), "sub", user, "grant_type",
                        request->grant.type, "scope", json_object_get(it->access_record, "scope"),
                        "cnf", json_object_get(it->access_record, "cnf"), "refresh_token",
                        it->refresh != NULL, "reference", occ_txn_reference(txn)));
@@ -228,7 +230,7 @@ static json_t *keep_pushed(const as_request *request, const occ_txn *txn)
   char *secret = random_text(32);
   json_t *uri = secret != NULL ? json_sprintf("%s%s", REQUEST_URI, secret) : NULL;
   const as_item item = { KIND_REQUEST_URI, json_string_value(uri), record, now + CODE_LIFE_MS,
-                         client_share(request->client) };
+                         request->client->share };
 
   if (uri != NULL && table_exchange(request->host->table, NULL, &item, 1, now) != EXCHANGE_DONE) {
     json_decref(uri);
@@ -254,8 +256,8 @@ enum MHD_Result issue_request_uri(as_request *request, occ_txn *txn)
   }
   metrics_issued(&request->host->metrics, KIND_REQUEST_URI);
   audit_json(&request->host->audit,
-             json_pack("{s:s, s:s, s:s*}", "event", "request_uri_issued", "client",
-                       request->client->id, "reference", occ_txn_reference(txn)));
+             json_pack("{s:s, s:o, s:s*}", "event", "request_uri_issued", "client",
+                       audit_client(request->client->id), "reference", occ_txn_reference(txn)));
   return reply_json(request->connection, MHD_HTTP_CREATED,
                     json_pack("{s:o, s:i}", "request_uri", uri, "expires_in", CODE_LIFE_MS / 1000),
                     txn);

@@ -21,6 +21,25 @@ static void add(json_t *list, const char *text)
   }
 }
 
+/* What a client can use whom nobody has registered. */
+static void add_of_strangers(json_t *methods, json_t *grants, const json_t *config)
+{
+  add(methods, BY_ASSERTION);
+  add(methods, "none");
+  if (json_object_get(json_object_get(config, "tls"), "client_ca") != NULL) {
+    add(methods, "tls_client_auth");
+    add(methods, "self_signed_tls_client_auth");
+  }
+  add(grants, GRANT_CLIENT_CREDENTIALS);
+  if (json_object_get(config, "test_user") != NULL) {
+    add(grants, GRANT_CODE);
+    add(grants, GRANT_REFRESH_TOKEN);
+  }
+  if (json_object_size(json_object_get(config, "subject_tokens")) > 0) {
+    add(grants, GRANT_TOKEN_EXCHANGE);
+  }
+}
+
 /* What some client can use here. */
 static void put_of_clients(json_t *out, const json_t *config)
 {
@@ -48,6 +67,9 @@ static void put_of_clients(json_t *out, const json_t *config)
     {
       add(grants, json_string_value(type));
     }
+  }
+  if (json_object_get(config, "cimd") != NULL) {
+    add_of_strangers(methods, grants, config);
   }
   (void)json_object_set_new(out, "grant_types_supported", grants);
   /* libocc names what it can do alone: our clients may use less, and what needs us. */

@@ -9,6 +9,7 @@
 
 #define MOST_SCOPE     1024u /* octets: it is kept with each token */
 #define MOST_RESOURCES 16u
+#define HOURS          "first_seen_within_hours"
 
 /* ---- The configuration ----------------------------------------------------------------------- */
 
@@ -18,7 +19,8 @@ static int rule_is_good(const json_t *rule, const json_t *requirements)
   const char *requirement = json_string_value(json_object_get(rule, "requirement"));
   int matchers = json_is_string(json_object_get(rule, "scope")) +
                  json_is_string(json_object_get(rule, "resource")) +
-                 json_is_string(json_object_get(rule, "authorization_details_type"));
+                 json_is_string(json_object_get(rule, "authorization_details_type")) +
+                 (json_number_value(json_object_get(rule, HOURS)) > 0);
 
   if (requirement == NULL || json_object_get(requirements, requirement) == NULL) {
     fprintf(stderr, "rules: the requirement \"%s\" is not in libocc.requirements\n",
@@ -27,7 +29,7 @@ static int rule_is_good(const json_t *rule, const json_t *requirements)
   }
   if (matchers != 1 || json_object_size(rule) != 2) {
     fprintf(stderr, "rules: each needs \"requirement\" and one of \"scope\", \"resource\", "
-                    "\"authorization_details_type\", nothing else\n");
+                    "\"authorization_details_type\", \"" HOURS "\", nothing else\n");
     return 0;
   }
   return 1;
@@ -37,11 +39,14 @@ int policy_load(as_policy *out, const json_t *config)
 {
   const json_t *requirements = json_object_get(json_object_get(config, "libocc"), "requirements");
   const json_t *user = json_object_get(config, "test_user");
+  const json_t *strangers = json_object_get(config, "cimd");
   const json_t *entry = NULL;
   size_t i = 0;
 
   out->config = config;
-  if (!clients_load(&out->clients, json_object_get(config, "clients"))) {
+  out->takes_strangers = strangers != NULL;
+  if (!clients_load(&out->clients, json_object_get(config, "clients")) ||
+      !clients_load_strangers(&out->strangers, json_object_get(strangers, "client"))) {
     return 0;
   }
   if (user != NULL && (!json_is_string(json_object_get(user, "sub")) ||
@@ -62,6 +67,12 @@ void policy_clear(as_policy *policy)
 {
   clients_clear(&policy->clients);
   *policy = (as_policy){ 0 };
+}
+
+int policy_knows(const as_policy *policy, const char *client_id)
+{
+  return clients_find(&policy->clients, client_id) != NULL ||
+         (policy->takes_strangers && stranger_is_named(client_id));
 }
 
 /* ---- Parameters ------------------------------------------------------------------------------ */
@@ -277,6 +288,16 @@ static int has_type(const json_t *details, const char *type)
   return 0;
 }
 
+/* What the rule wants. */
+static as_proof proof_of(const as_policy *policy, const json_t *rule)
+{
+  const json_t *libocc = json_object_get(policy->config, "libocc");
+  const char *name = json_string_value(json_object_get(rule, "requirement"));
+  const as_proof proof = { name, json_object_get(json_object_get(libocc, "requirements"), name) };
+
+  return proof;
+}
+
 static int rule_matches(const json_t *rule, const json_t *wanted)
 {
   const char *scope = json_string_value(json_object_get(rule, "scope"));
@@ -292,17 +313,36 @@ static int rule_matches(const json_t *rule, const json_t *wanted)
   return has_type(json_object_get(wanted, "authorization_details"), type);
 }
 
-const char *policy_requirement(const as_policy *policy, const json_t *wanted, const occ_txn *txn)
+void policy_remember(const as_policy *policy, as_known *known, const occ_txn *txn)
 {
   const json_t *rule = NULL;
   size_t i = 0;
 
   json_array_foreach(json_object_get(policy->config, "rules"), i, rule)
   {
-    const char *requirement = json_string_value(json_object_get(rule, "requirement"));
+    if (json_object_get(rule, HOURS) != NULL) {
+      const as_proof proof = proof_of(policy, rule);
 
-    if (rule_matches(rule, wanted) && !occ_txn_is_satisfied(txn, requirement)) {
-      return requirement;
+      stranger_remember(known, &proof, txn);
+    }
+  }
+}
+
+const char *policy_requirement(const as_policy *policy, as_known *known, const json_t *wanted,
+                               const occ_txn *txn, int64_t now)
+{
+  const json_t *rule = NULL;
+  size_t i = 0;
+
+  json_array_foreach(json_object_get(policy->config, "rules"), i, rule)
+  {
+    const json_t *hours = json_object_get(rule, HOURS);
+    const as_proof proof = proof_of(policy, rule);
+
+    if (!occ_txn_is_satisfied(txn, proof.name) &&
+        (hours != NULL ? stranger_is_new(known, &proof, json_number_value(hours), txn, now)
+                       : rule_matches(rule, wanted))) {
+      return proof.name;
     }
   }
   return NULL;

@@ -8,11 +8,15 @@
 #include <jansson.h>
 
 #include "clients.h"
+#include "known.h"
 #include "occ/txn.h"
+#include "strangers.h"
 
 typedef struct as_policy {
   const json_t *config; /* the whole file; lives longer than the policy */
   as_clients clients;
+  as_client strangers; /* what those may have whom nobody has registered */
+  int takes_strangers;
 } as_policy;
 
 /* Where parameters come from: a txn, or the query of /authorize, {"name":["value",..]}. */
@@ -24,6 +28,9 @@ typedef struct as_params {
 /* 1, or 0 after a message on stderr. */
 int policy_load(as_policy *out, const json_t *config);
 void policy_clear(as_policy *policy);
+
+/* Is it a client still, whose id this is? Of a stranger nothing is asked anew. NULL: no. */
+int policy_knows(const as_policy *policy, const char *client_id);
 
 /* Value number i of that name, from 0; NULL past the last. It does not last longer than params. */
 const char *param_get(const as_params *params, const char *name, size_t i);
@@ -38,7 +45,10 @@ int param_has_zero_octet(const occ_txn *txn);
  * have; NULL: whatever the client may. */
 const char *policy_wanted(json_t **wanted, const as_policy *policy, const as_client *client,
                           const as_params *params, const json_t *granted, const json_t *allowed);
+/* What was met in this request and need not be met again: to be called first. */
+void policy_remember(const as_policy *policy, as_known *known, const occ_txn *txn);
 /* The first requirement that some rule puts on this request and that is not met yet; NULL: none. */
-const char *policy_requirement(const as_policy *policy, const json_t *wanted, const occ_txn *txn);
+const char *policy_requirement(const as_policy *policy, as_known *known, const json_t *wanted,
+                               const occ_txn *txn, int64_t now);
 
 #endif

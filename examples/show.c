@@ -18,9 +18,10 @@
 static int is_secret(const char *name)
 {
   static const char *const names[] = { "access_token",  "authorization", "challenge_session",
-                                       "claim_token",   "client_secret", "code",
-                                       "code_verifier", "dpop",          "refresh_token",
-                                       "request_uri",   "subject_token", "vp_token" };
+                                       "claim_token",   "client_secret", "client_assertion",
+                                       "code",          "code_verifier", "dpop",
+                                       "refresh_token", "request_uri",   "subject_token",
+                                       "vp_token" };
 
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (strcasecmp(names[i], name) == 0) {
@@ -73,12 +74,13 @@ static void show_headers(const char *headers)
   }
 }
 
-static void show_request_whole(const char *url, const char *headers, const json_t *pairs)
+static void show_request_whole(const char *url, int basic, const char *headers, const json_t *pairs)
 {
   const json_t *pair = NULL;
   size_t i = 0;
 
-  printf("\nPOST %s\n  Authorization: Basic ... (client_id and client_secret)\n", url);
+  printf("\nPOST %s\n%s", url,
+         basic ? "  Authorization: Basic ... (client_id and client_secret)\n" : "");
   show_headers(headers);
   printf("\n");
   json_array_foreach(pairs, i, pair)
@@ -92,8 +94,9 @@ static void show_request_whole(const char *url, const char *headers, const json_
 
 static void show_request_brief(const json_t *pairs)
 {
-  static const char *const told[] = { "response_type", "grant_type",        "scope",
-                                      "resource",      "challenge_session", "claim_token" };
+  static const char *const told[] = { "response_type",   "grant_type",        "scope",
+                                      "resource",        "challenge_session", "claim_token",
+                                      "client_assertion" };
   const json_t *pair = NULL;
   size_t i = 0;
 
@@ -115,12 +118,13 @@ static void show_request_brief(const json_t *pairs)
   printf("\n");
 }
 
-void show_request(int verbose, const char *url, const char *headers, const char *body, size_t len)
+void show_request(int verbose, const char *url, int basic, const char *headers, const char *body,
+                  size_t len)
 {
   json_t *pairs = form_read(body, len);
 
   if (verbose) {
-    show_request_whole(url, headers, pairs);
+    show_request_whole(url, basic, headers, pairs);
   } else {
     show_request_brief(pairs);
   }

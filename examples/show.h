@@ -6,7 +6,8 @@
 
 /* Messages for people, on stdout: one line each, or whole ones where verbose. Secrets, proofs
  * and evidence are cut. */
-void show_request(int verbose, const char *url, const char *headers, const char *body, size_t len);
+void show_request(int verbose, const char *url, int basic, const char *headers, const char *body,
+                  size_t len);
 /* status 0: nothing came. */
 void show_answer(int verbose, int status, const char *headers, const char *body, size_t len);
 

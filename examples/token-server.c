@@ -8,6 +8,7 @@
  * It shows how libocc is used; it is no authorization server for use: whoever opens /authorize is
  * the configured test user, and what it hands out is forgotten when it ends. */
 
+#include <curl/curl.h>
 #include <microhttpd.h>
 #include <openssl/crypto.h>
 #include <signal.h>
@@ -19,19 +20,20 @@
 
 #include "authorize.h"
 #include "common.h"
+#include "config.h"
 #include "host.h"
 #include "introspect.h"
 #include "listen.h"
 #include "reply.h"
 #include "tls.h"
+#include "visits.h"
 #include "walk.h"
 
 #define MOST_BODY     (96u * 1024u) /* libocc refuses more, and sees it by one octet above */
-#define THREADS       4u
 #define HEADER_MEMORY (64u * 1024u) /* above libocc's 16 KiB a header, so that libocc answers */
+#define CONNECTIONS   1000u         /* a thread each */
 #define IDLE_SECONDS  15u
-/* A peer that sends on and on, or an octet now and then, is never idle. Whoever is slow with the
- * header lines, before a request is one, is for the proxy in front to stop. */
+/* A peer that sends on and on, or an octet now and then, is never idle. */
 #define MOST_SENT     (4u * 1024u * 1024u)
 #define MOST_MS       30000
 
@@ -102,7 +104,7 @@ static int take_body(as_request *request, const char *data, size_t len)
   char *body = NULL;
 
   request->sent += len;
-  if (request->sent > MOST_SENT || steady_ms() > request->begun + MOST_MS) {
+  if (request->sent > MOST_SENT) {
     return 0;
   }
   len = len < room ? len : room;
@@ -150,7 +152,7 @@ static as_request *begin(as_host *host, struct MHD_Connection *connection)
     request->host = host;
     request->as = host_hold(host);
     request->connection = connection;
-    request->begun = steady_ms();
+    (void)sem_init(&request->woken, 0, 0);
   }
   return request;
 }
@@ -186,10 +188,12 @@ static void on_completed(void *user_data, struct MHD_Connection *connection, voi
 {
   as_request *request = *state;
 
-  (void)connection;
   (void)why;
+  visits_request_ended(connection);
   if (request != NULL) {
     grant_clear(&request->grant);
+    stranger_clear(&request->stranger);
+    (void)sem_destroy(&request->woken);
     json_decref(request->pushed);
     host_release(user_data, request->as);
     if (request->body != NULL) {
@@ -201,10 +205,11 @@ static void on_completed(void *user_data, struct MHD_Connection *connection, voi
   }
 }
 
-static struct MHD_Daemon *start(as_host *host, const as_tls *tls)
+/* A thread for each connection: a request may have to wait, and then nobody else has to. */
+static struct MHD_Daemon *start(as_host *host, const as_tls *tls, as_visits *visits)
 {
   struct MHD_OptionItem options[4] = { { MHD_OPTION_END, 0, NULL } };
-  unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG;
+  unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ERROR_LOG;
 
   if (tls->certificate != NULL) {
     flags |= MHD_USE_TLS;
@@ -217,27 +222,32 @@ static struct MHD_Daemon *start(as_host *host, const as_tls *tls)
   }
   return MHD_start_daemon(
       flags, 0, NULL, NULL, on_request, host, MHD_OPTION_LISTEN_SOCKET, host->fd,
-      MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, host,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-      IDLE_SECONDS, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+      MHD_OPTION_NOTIFY_COMPLETED, on_completed, host, MHD_OPTION_NOTIFY_CONNECTION, visits_notify,
+      visits, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      (size_t)HEADER_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
+      MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
 /* SIGHUP: reload. SIGTERM, SIGINT: let running requests end, and stop. */
-static void wait_for_the_end(as_host *host, const sigset_t *signals)
+static void wait_for_the_end(as_host *host, const sigset_t *signals, as_visits *visits)
 {
-  int caught = 0;
+  const struct timespec second = { 1, 0 };
+  int caught = SIGHUP;
 
-  while (sigwait(signals, &caught) == 0 && caught == SIGHUP) {
-    if (host_reload(host)) {
+  while (caught < 0 || caught == SIGHUP) {
+    caught = sigtimedwait(signals, NULL, &second);
+    if (caught == SIGHUP && host_reload(host)) {
       printf("reloaded\n");
       (void)fflush(stdout);
     }
+    visits_end_slow(visits, MOST_MS);
   }
 }
 
 static int serve(as_host *host, const as_tls *tls, const char *origin)
 {
   struct MHD_Daemon *daemon = NULL;
+  as_visits visits = AS_VISITS;
   sigset_t signals;
 
   (void)signal(SIGPIPE, SIG_IGN);
@@ -246,7 +256,7 @@ static int serve(as_host *host, const as_tls *tls, const char *origin)
   (void)sigaddset(&signals, SIGINT);
   (void)sigaddset(&signals, SIGHUP);
   (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before the threads: they inherit it */
-  daemon = start(host, tls);
+  daemon = start(host, tls, &visits);
   if (daemon == NULL) {
     fprintf(stderr, "cannot start the HTTP server\n");
     (void)close(host->fd);
@@ -254,7 +264,7 @@ static int serve(as_host *host, const as_tls *tls, const char *origin)
   }
   printf("listening on %s\n", origin);
   (void)fflush(stdout);
-  wait_for_the_end(host, &signals);
+  wait_for_the_end(host, &signals, &visits);
   MHD_stop_daemon(daemon); /* closes the socket, lets running requests end */
   return EXIT_SUCCESS;
 }
@@ -299,17 +309,19 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: token-server CONFIG.json\n");
     return 2;
   }
-  config = read_config(argv[1]);
+  config = config_read(argv[1]);
   if (config == NULL) {
     return EXIT_FAILURE;
   }
   host = calloc(1, sizeof(*host)); /* not on the stack: it has the counters in it */
-  if (host == NULL) {
+  if (host == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
     json_decref(config);
+    free(host);
     return EXIT_FAILURE;
   }
   host->path = argv[1];
   status = run(host, config);
+  curl_global_cleanup();
   free(host);
   return status;
 }

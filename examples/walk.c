@@ -30,19 +30,34 @@ static int answer_client(as_request *request, occ_txn *txn, const occ_question *
                         strlen(request->client->facts));
 }
 
+/* A stranger, where libocc has asked its document and not us. Not where its name is one of a client
+ * of ours, who has not been looked for by that name then: what our client may have is not for
+ * whoever rules what stands at that URL. */
+static const as_client *client_of(as_request *request, const occ_txn *txn, const occ_question *q)
+{
+  const as_policy *policy = &request->as->policy;
+
+  if (request->client == NULL && policy->takes_strangers &&
+      clients_find(&policy->clients, q->client_id) == NULL) {
+    request->client = stranger_read(&request->stranger, &policy->strangers, txn);
+  }
+  return request->client;
+}
+
 /* Is the grant good, or the authorization request? This only looks. Whatever a grant can be used up
  * by stays as it is until GRANT: the client comes again with the same one after a challenge. */
 static int answer_check(as_request *request, occ_txn *txn, const occ_question *q)
 {
-  const as_asking asking = { request->host, &request->as->policy, request->client, txn, q->now };
+  const as_asking asking = { request->host, &request->as->policy, client_of(request, txn, q), txn,
+                             q->now };
   const as_params params = { txn, NULL };
   const char *error = NULL;
   char *good_until = NULL;
   json_t *answer = NULL;
   int rc = OCC_OK;
 
-  if (request->client == NULL ||
-      (occ_txn_client_id(txn) == NULL && !client_is_public(request->client))) {
+  if (asking.client == NULL ||
+      (occ_txn_client_id(txn) == NULL && !client_is_public(asking.client))) {
     error = "invalid_client";
   } else if (request->endpoint == OCC_TOKEN) {
     error = grant_read(&request->grant, &asking);
@@ -75,7 +90,8 @@ static int answer_decide(as_request *request, occ_txn *txn, const occ_question *
   if (request->client == NULL || wanted == NULL) {
     return occ_txn_answer(txn, q->ticket, OCC_NO, NULL, 0);
   }
-  requirement = policy_requirement(&request->as->policy, wanted, txn);
+  policy_remember(&request->as->policy, request->host->known, txn);
+  requirement = policy_requirement(&request->as->policy, request->host->known, wanted, txn, q->now);
   if (requirement == NULL) {
     return occ_txn_answer(txn, q->ticket, OCC_YES, NULL, 0);
   }
@@ -90,12 +106,31 @@ static int answer_decide(as_request *request, occ_txn *txn, const occ_question *
   return occ_txn_answer(txn, q->ticket, OCC_NO, NULL, 0);
 }
 
+void walk_wake(void *request)
+{
+  (void)sem_post(&((as_request *)request)->woken);
+}
+
+/* Somebody else fetches what this request needs, too; the thread is the connection's own. After the
+ * deadline the next run ends it. */
+static int wait_for_wake(as_request *request, int64_t deadline)
+{
+  const struct timespec until = { deadline / 1000, (long)(deadline % 1000) * 1000000 };
+
+  (void)sem_timedwait(&request->woken, &until);
+  return OCC_OK;
+}
+
 /* The store answers ONCE by itself, and jwt_assertion has its keys from the configuration, as
- * clients have theirs: three kinds are left for us. No to all others. */
+ * clients have theirs, or from where strangers' documents are: three kinds are left for us. No to
+ * all others. */
 static int answer_question(as_request *request, occ_txn *txn)
 {
   const occ_question *q = occ_txn_question(txn);
 
+  if (q->kind == OCC_ASK_WAIT) {
+    return wait_for_wake(request, q->deadline);
+  }
   if (q->kind == OCC_ASK_CLIENT) {
     return answer_client(request, txn, q);
   }
@@ -161,7 +196,7 @@ static int shows_one_thing(const as_request *request, const occ_txn *txn)
 /* Secrets are the host's to verify; of all other clients nothing is said here, and libocc
  * authenticates them. A secret that is wrong, or one of two, is not vouched for: libocc then
  * refuses the client, where its turn is. */
-static void authenticate(const as_request *request, occ_txn *txn)
+static const as_client *authenticate(const as_request *request, occ_txn *txn)
 {
   size_t len = 0;
   const char *secret = occ_txn_param(txn, "client_secret", 0, &len);
@@ -170,7 +205,7 @@ static void authenticate(const as_request *request, occ_txn *txn)
   const as_client *client = NULL;
 
   if (!shows_one_thing(request, txn)) {
-    return;
+    return NULL;
   }
   if (secret == NULL) {
     client = client_by_basic(request);
@@ -180,6 +215,21 @@ static void authenticate(const as_request *request, occ_txn *txn)
   }
   if (client != NULL) {
     (void)occ_txn_set_client(txn, client->id, method, NULL);
+  }
+  return client;
+}
+
+/* A client of ours whose id is a URL: what it has registered is said before anybody asks, or it
+ * would be looked for at that URL. One that names itself in its assertion alone is not found here.
+ */
+static void vouch(as_request *request, occ_txn *txn, const as_client *client)
+{
+  if (client == NULL) {
+    client = clients_find(&request->as->policy.clients, occ_txn_param(txn, "client_id", 0, NULL));
+  }
+  if (client != NULL && stranger_is_named(client->id)) {
+    request->client = client;
+    (void)occ_txn_set_metadata(txn, client->metadata, strlen(client->metadata));
   }
 }
 
@@ -204,7 +254,7 @@ static void hand_receipt_back(const as_request *request, occ_txn *txn)
 /* The body goes in raw and every header line as it came: repeated parameters and a second DPoP
  * header must be seen to be refused, and a framework that drops parameters it does not know drops
  * challenge_session first. What of it we need ourselves we ask libocc for. */
-static void fill(const as_request *request, occ_txn *txn)
+static void fill(as_request *request, occ_txn *txn)
 {
   char *reference = random_text(9); /* what the client can quote, and the audit log has */
 
@@ -212,7 +262,7 @@ static void fill(const as_request *request, occ_txn *txn)
   (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, add_header, txn);
   (void)occ_txn_set(txn, "reference", reference);
   tls_certificate(request->connection, txn);
-  authenticate(request, txn);
+  vouch(request, txn, authenticate(request, txn));
   hand_receipt_back(request, txn);
   free(reference);
 }

@@ -65,14 +65,17 @@ async function play(answers, { keys = algorithms.ES256, args = [], params = {}, 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${server.address().port}`;
-  const { dpop, assertion } = keys;
+  const { dpop, assertion, client } = keys;
   const config = {
     issuer: ISSUER,
     token_url: `${origin}/token`,
     client_id: CLIENT,
-    client_secret: SECRET,
+    ...(!client && { client_secret: SECRET }),
     assertion_issuer: ASSERTER,
-    keys: { ...(dpop && { dpop: dpop.secret }), ...(assertion && { assertion: assertion.secret }) },
+    keys: {
+      ...(dpop && { dpop: dpop.secret }), ...(assertion && { assertion: assertion.secret }),
+      ...(client && { client: client.secret }),
+    },
     params: { grant_type: 'client_credentials', scope: 'payments', ...params },
     ...more,
   };
@@ -94,17 +97,38 @@ function credentials(message) {
   return encoded.split(':').map((text) => new URLSearchParams(`x=${text}`).get('x'));
 }
 
+// How it authenticates: by its secret, or by a key, for which it makes an assertion each time. spec: RFC 7523 section 3
+async function isClient({ message, params, keys }) {
+  if (!keys.client) {
+    assert.deepEqual(credentials(message), [CLIENT, SECRET]);
+    assert.equal(params.get('client_assertion'), null);
+    return;
+  }
+  assert.equal(message.headers.authorization, undefined);
+  assert.equal(params.get('client_assertion_type'), 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+  const { payload, protectedHeader } = await jwtVerify(
+    params.get('client_assertion'), createLocalJWKSet({ keys: [keys.client.shown] }), {
+      typ: 'client-authentication+jwt', issuer: CLIENT, subject: CLIENT, audience: ISSUER, maxTokenAge: 10,
+      requiredClaims: ['iss', 'sub', 'aud', 'iat', 'exp', 'jti'],
+    });
+  assert.equal(payload.aud, ISSUER);
+  assert.equal(protectedHeader.kid, keys.client.shown.kid);
+  assert.ok(payload.exp - payload.iat <= 60);
+  isNew(payload.jti);
+}
+
 // What holds for every request of the agent.
-async function isProper({ message, body, params }, requests) {
+async function isProper(request, requests) {
+  const { message, body, params } = request;
   assert.equal(message.method, 'POST');
   assert.equal(message.url, '/token');
-  assert.deepEqual(credentials(message), [CLIENT, SECRET]);
+  await isClient(request);
   assert.equal(message.headers['content-type'], 'application/x-www-form-urlencoded');
   assert.equal(message.headers.accept, 'application/json');
   assert.equal(new Set(params.keys()).size, [...params.keys()].length, 'a repeated parameter');
   const first = requests[0].params;
   for (const [name, value] of first) { // the very same request again (C-03, O-07)
-    assert.equal(params.get(name), value);
+    assert.ok(params.get(name) === value || name === 'client_assertion', name);
   }
   assert.ok(!body.includes('client_secret'));
 }
@@ -232,6 +256,28 @@ test('agent without a DPoP key: challenged, answered, granted', async () => {
     async ({ message }) => (assert.equal(message.headers.dpop, undefined), challenge(id)),
     async (request) => (await isAssertion(request, id), token({ token_type: 'Bearer' })),
   ], { keys }), 'token: Bearer, scope payments');
+});
+
+test('agent with a key instead of a secret: an assertion of its own for each message, and jose verifies them', async () => {
+  const id = session();
+  const keys = { ...algorithms.ES256, client: await makeKey('ES256', 'agent-key') };
+  const { requests, ...result } = await play([
+    async () => refusal('use_dpop_nonce', { 'DPoP-Nonce': NONCE_1 }),
+    async () => challenge(id),
+    async (request) => (await isAssertion(request, id), token()),
+  ], { keys });
+  got(result);
+  assert.equal(requests.length, 3);
+  assert.equal(requests[0].params.get('client_id'), CLIENT);
+});
+
+test('agent: a secret and a key, or neither, is no configuration', async () => {
+  const { client } = { client: await makeKey('ES256', 'agent-key') };
+  for (const [more, keys] of [[{ client_secret: SECRET }, { client }], [{ client_secret: undefined }, {}]]) {
+    const { code, err, requests } = await play([], { keys, ...more });
+    assert.deepEqual([code, requests.length], [3, 0]);
+    assert.match(err, /either client_secret or keys\.client/);
+  }
 });
 
 test('agent: use_dpop_nonce, then the latest nonce in every later proof', async () => {

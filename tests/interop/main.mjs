@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // All interoperability tests (or those of the files named) in one process, one after the other. Called by run.sh. All
-// servers start before the first test; those of dpop.test.mjs come last, for some of its tests need old ones.
+// servers start before the first test; dpop.test.mjs comes late, for it needs old ones, but young ones first of all.
 
 import { cleanUp } from './server.mjs';
 import { runAll } from './tap.mjs';
@@ -11,7 +11,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => process.exit(1));
 }
 
-const all = ['exchange', 'agent', 'code', 'operate', 'clients', 'dpop']; // in the order in which they run
+const all = ['exchange', 'agent', 'code', 'operate', 'clients', 'dpop', 'cimd', 'slow']; // in the order in which they run
 const wanted = process.argv.slice(2);
 for (const file of wanted.length > 0 ? wanted : all) {
   try {

@@ -399,9 +399,39 @@ test('SIGHUP: what is taken from user or client is not given for a code or refre
   assert.equal(await server.reload({ clients: [agent], rules: [rule] }), true);
 });
 
+const sub = 'customer-12';
+// What is wrong, and what is said of it.
 const bad = [
   ['no JSON', '{'],
-  ['no object', '[]'],
+  ['no object', '[]', 'configuration: must be an object'],
+  ['a member misspelled', { client: [agent] }, 'configuration: client: there is no such member'],
+  ['one of listen', { listen: { address: '127.0.0.1', port: 0, backlog: 1 } }, 'listen.backlog: there is no such member'],
+  ['one of a client', { clients: [agent, { ...agent, redirect_uri: CALLBACK }] },
+    'clients[1].redirect_uri: there is no such member'],
+  ['keys of a client that nobody fetches', { clients: [{ ...agent, jwks_uri: 'https://x.example' }] },
+    'clients[0].jwks_uri: there is no such member'],
+  ['one of a rule', { rules: [rule, { ...rule, scopes: 'x' }] }, 'rules[1].scopes: there is no such member'],
+  ['a rule for clients seen within no hours', { rules: [{ first_seen_within_hours: 0, requirement: 'attested' }] },
+    'rules: each needs'],
+  ['hours that are a text', { rules: [{ first_seen_within_hours: '24', requirement: 'attested' }] },
+    'rules[0].first_seen_within_hours: must be a number'],
+  ['a rule of two kinds', { rules: [{ ...rule, first_seen_within_hours: 24 }] }, 'rules: each needs'],
+  ['one of the user', { test_user: { sub, scopes: [] } }, 'test_user.scopes: there is no such member'],
+  ['one of a subject token', { subject_tokens: { a: { sub, scope }, b: { sub, scopes: [] } } },
+    'subject_tokens[1].scopes: there is no such member'],
+  ['one of a resource server', { resource_servers: [{ id: 'x', secrets: 'y' }] },
+    'resource_servers[0].secrets: there is no such member'],
+  ['one of the audit log', { audit: { path: '/dev/null' } }, 'audit.path: there is no such member'],
+  ['clients that are no array', { clients: { agent } }, 'clients: must be an array'],
+  ['a client that is none', { clients: ['agent'] }, 'clients[0]: must be an object'],
+  ['a scope that is a text', { clients: [{ ...agent, scope: 'status payments' }] },
+    'clients[0].scope: must be an array of texts'],
+  ['a flag that is a text', { clients: [{ ...agent, insufficient_client_authorization_supported: 'true' }] },
+    'clients[0].insufficient_client_authorization_supported: must be true or false'],
+  ['a size that is a text', { table_entries: '16' }, 'table_entries: must be a number'],
+  ['token_urls that are a text', { libocc: { token_urls: 'https://as.example/token' } },
+    'libocc.token_urls: must be an array of texts'],
+  ['a token URL that is none', { libocc: { token_urls: [1] } }, 'libocc.token_urls: must be an array of texts'],
   ['a member twice', '{"issuer":1,"issuer":1}'],
   ['no issuer', { issuer: undefined }],
   ['a rule for no requirement', { rules: [{ scope: 'status', requirement: 'nothing' }] }],
@@ -412,25 +442,37 @@ const bad = [
   ['a code client without redirect_uris', { clients: [{ ...agent, redirect_uris: [] }] }],
   ['a redirect_uri with a fragment', { clients: [{ ...agent, redirect_uris: [`${CALLBACK}#x`] }] }],
   ['a status that there is not', { clients: [{ ...agent, challenge_status: 200 }] }],
-  ['an option of libocc that there is not', { libocc: { unheard_of: 1 } }],
-  ['a requirement of no type', { libocc: { requirements: { attested: { type: 'x' } } } }],
+  ['an option of libocc that there is not', { libocc: { ...bare.content.libocc, unheard_of: 1 } },
+    'configuration: unheard_of'],
+  ['a requirement of no type', { libocc: { requirements: { attested: { type: 'x' } } }, rules: [rule] },
+    'configuration: requirements.attested.type'],
   ['a test user without a name', { test_user: {} }],
   ['keys that would lose sessions', { keys: { keys: [] } }],
   ['an audit log in no folder', { audit: { file: '/nowhere/at/all' } }],
 ];
 test('SIGHUP with what cannot be: the old stays, and it is said why', async () => {
-  for (const [why, change] of bad) {
+  for (const [why, change, text = ''] of bad) {
     const good = bare.content;
     const log = bare.log.length;
     assert.equal(await bare.reload(change), false, why);
     const said = bare.log.slice(log).split('\n').filter((line) => line !== '' && !line.startsWith('{'));
     assert.ok(said.length >= 2 && said.at(-1) === 'kept the old configuration', `${why}: ${said}`);
+    assert.ok(said.join('\n').includes(text), `${why}: ${said}`);
     bare.content = good;
     assert.equal((await fetch(`${bare.origin}/healthz`)).status, 200);
     const answer = await post(bare, { params: { grant_type: GRANT, scope: 'payments' } });
     assert.equal(answer.status, 403, why);
   }
   assert.equal(await bare.reload({}), true);
+});
+
+test('a server does not start with a member that there is not, or with one of another kind', async () => {
+  await assert.rejects(startServer({}, { client: [agent] }), /did not start: configuration: client: there is no such member/);
+  await assert.rejects(startServer({}, { subject_tokens: { secret: { scope: 'x' } } }), (error) => {
+    assert.match(error.message, /subject_tokens\[0\]\.scope: must be an array of texts/);
+    assert.ok(!error.message.includes('secret')); // it would be good for a token
+    return true;
+  });
 });
 
 test('SIGHUP: a key ring is rotated and no session is lost; one that would lose some is not taken', async () => {

@@ -4,7 +4,7 @@
 # jose for evidence and proofs. Prints TAP; what is missing is a failure, never a skipped test.
 #
 #   tests/interop/run.sh            all of it
-#   tests/interop/run.sh NAME...    some: exchange, agent, code, operate, clients, dpop
+#   tests/interop/run.sh NAME...    some: exchange, agent, code, operate, clients, dpop, cimd, slow
 #
 # Needs npm. The machine's node is used when it is version 20 or newer; otherwise npm brings one (it is in the lock).
 # OCC_BUILD: a build folder that has examples/ in it; without it one is made in build/interop, with ASan and UBSan.
