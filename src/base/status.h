@@ -104,6 +104,7 @@ typedef enum occ_oauth_error {
   X(SESSION_AHEAD, "session_ahead", OCC__NO_ERROR)                                                 \
   X(SESSION_STORE, "session_of_another_store", OCC__NO_ERROR)                                      \
   X(SESSION_SENDER, "session_of_another_sender", OCC__NO_ERROR)                                    \
+  X(SESSION_CAPABILITY, "session_capability_withdrawn", OCC__NO_ERROR)                             \
   X(SESSION_REQUIREMENT, "session_requirement_gone", OCC__NO_ERROR)                                \
   X(SESSION_CHANGED, "session_request_changed", OCC__NO_ERROR)                                     \
   X(SESSION_USED, "session_used", OCC__NO_ERROR)                                                   \

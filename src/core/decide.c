@@ -91,6 +91,7 @@ static int fill(occ_txn *txn, const occ_requirement *requirement, unsigned sende
   next->issued = txn->now;
   next->expires = txn->now + lifetime(txn, requirement);
   next->senders = (uint8_t)senders;
+  next->capable = txn->capable;
   memcpy(next->sender, txn->sender_key, sizeof(next->sender));
   return OCC_OK;
 }

@@ -29,6 +29,7 @@
  *       .    32 k  their thumbprints, lowest bit first
  *       .       1  m: satisfied requirements, at most 8
  *       .    23 m  each: id (16), when (6), sender keys shown then (1, bits as above)
+ *       .       1  flags: bit 0, the client's metadata said that it may be challenged; every other bit is 0
  *
  * Nothing follows. A reader of format 1 refuses whatever does not fit this table to the octet. */
 
@@ -47,7 +48,7 @@
 #define ID_AT      (KEY_ID_AT + OCC__SEAL_KEY_ID_LEN)
 #define HEAD_LEN   (ID_AT + OCC__SESSION_ID_LEN)
 #define FIXED_LEN  70u              /* of the plain text, up to the name */
-#define MIN_PLAIN  (FIXED_LEN + 6u) /* everything that may be empty is */
+#define MIN_PLAIN  (FIXED_LEN + 7u) /* everything that may be empty is */
 #define AROUND_LEN OCC__SEALED_AROUND
 #define MAX_SEALED                                                                                 \
   (OCC__MAX_HANDLE / 4u * 3u) /* octets whose text has OCC__MAX_HANDLE characters */
@@ -55,7 +56,8 @@
 #define STORED_LEN (1u + OCC__SESSION_ID_LEN)
 _Static_assert(OCC__HANDLE_STORED_LEN == OCC__B64_LEN(STORED_LEN), "a stored handle");
 
-#define TIME_LEN 6u
+#define TIME_LEN     6u
+#define FLAG_CAPABLE 0x01u
 
 static const char label[] = "libocc session 1";
 static const occ_seal_kind of_session = { FORMAT, { (const uint8_t *)label, sizeof(label) } };
@@ -154,6 +156,7 @@ static void write_plain(writer *w, const occ_session *session)
     put_uint(w, (uint64_t)session->satisfied[i].at, TIME_LEN);
     put_uint(w, session->satisfied[i].senders, 1);
   }
+  put_uint(w, session->capable ? FLAG_CAPABLE : 0, 1);
 }
 
 /* ---- Reading it ---------------------------------------------------------------------------------------------- */
@@ -224,13 +227,24 @@ static int read_satisfied(occ_session *out, occ_cursor *cursor)
   return 1;
 }
 
+static int read_flags(occ_session *out, occ_cursor *cursor)
+{
+  uint8_t flags;
+
+  if (!get_octet(cursor, &flags) || (flags & ~FLAG_CAPABLE) != 0) {
+    return 0;
+  }
+  out->capable = (flags & FLAG_CAPABLE) != 0;
+  return 1;
+}
+
 static int read_plain(occ_session *out, occ_span plain)
 {
   occ_cursor cursor;
 
   occ__cursor_init(&cursor, plain);
   return read_fixed(out, &cursor) && read_texts(out, &cursor) && read_senders(out, &cursor) &&
-         read_satisfied(out, &cursor) && cursor.left == 0;
+         read_satisfied(out, &cursor) && read_flags(out, &cursor) && cursor.left == 0;
 }
 
 /* ---- Seal and open ------------------------------------------------------------------------------------------- */

@@ -46,6 +46,7 @@ typedef struct occ_session {
   uint8_t sender[OCC__SENDERS][OCC__SHA256_LEN]; /* thumbprints, decoded */
   occ_satisfied satisfied[OCC__MAX_SATISFIED];
   size_t satisfied_count;
+  int capable;                 /* the client's metadata had the capability flag */
   occ_span name, params, memo; /* of the pending requirement; borrowed */
 } occ_session;
 

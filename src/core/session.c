@@ -80,6 +80,10 @@ static int compare_plain(const occ_txn *txn)
   if (!occ__sender_shows(txn, session->senders, session->sender)) {
     return OCC__REASON_SESSION_SENDER;
   }
+  /* Metadata that are not at hand this time say nothing; those that are must not take back what they said (CH-1). */
+  if (session->capable && txn->metadata != NULL && !txn->capable) {
+    return OCC__REASON_SESSION_CAPABILITY;
+  }
   return txn->evidence.requirement == NULL ? OCC__REASON_SESSION_REQUIREMENT : OCC_OK;
 }
 

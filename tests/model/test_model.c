@@ -230,8 +230,10 @@ static model model_step(const scenario *s, model m, input in)
     if (in == IN_RETRY_FULL) {
       return ended(m, OCC_FAILED);
     }
-    if (in == IN_RETRY || in == IN_RETRY_YOUNG) { /* a fresh nonce helps where the proof had none */
-      return s->proof && s->client != ASSERTED ? closes(m, OCC_REFUSE) : ended(m, OCC_FAILED);
+    if (in == IN_RETRY || in == IN_RETRY_YOUNG) {
+      /* A fresh nonce helps where the proof had none. An assertion of the same second may be used for 10 s back, a proof
+       * for 30 s, so it is the proof that may be too old. */
+      return s->proof ? closes(m, OCC_REFUSE) : ended(m, OCC_FAILED);
     }
     return once_no(s, m, in == IN_NO ? 0 : once_keys(s, &m) - 1);
   case OCC_ASK_VERIFY:

@@ -98,6 +98,7 @@ static occ_session sample(void)
   s.name = occ__span_text("attested");
   s.params = occ__span_text("{\"amount\":1}");
   s.memo = occ__span("me\0mo", 5);
+  s.capable = 1;
   return s;
 }
 
@@ -122,6 +123,7 @@ static void assert_session_equal(const occ_session *a, const occ_session *b)
   assert_true(occ__span_equal(a->name, b->name));
   assert_true(occ__span_equal(a->params, b->params));
   assert_true(occ__span_equal(a->memo, b->memo));
+  assert_int_equal(a->capable, b->capable);
 }
 
 /* The handle of a session, which must fit. */
@@ -242,6 +244,7 @@ static size_t sample_by_hand(uint8_t *out)
   COPY("\0\0\0\0\0\x01\x04", 7);
   FILL(0xe2, 16);
   COPY("\xff\xff\xff\xff\xff\xfe\x0e", 7);
+  COPY("\x01", 1);
 #undef FILL
 #undef COPY
   return (size_t)(at - out);
@@ -298,7 +301,8 @@ static void test_every_field_survives_by_itself(void **state)
                                        "satisfied",   "eight satisfied",
                                        "name",        "longest name",
                                        "params",      "longest params",
-                                       "memo",        "longest memo" };
+                                       "memo",        "longest memo",
+                                       "capable" };
   char text[OCC__MAX_HANDLE + 1], zero[OCC__MAX_HANDLE + 1];
   occ_session got;
   fixture fx;
@@ -377,6 +381,9 @@ static void test_every_field_survives_by_itself(void **state)
       break;
     case 21:
       s.memo = occ__span(octets, OCC__MAX_MEMO);
+      break;
+    case 22:
+      s.capable = 1;
       break;
     default:
       break;
@@ -546,7 +553,7 @@ static void test_open__refuses_every_truncation_and_every_addition(void **state)
     occ__arena_clear(&fx.arena);
     assert_int_equal(occ__handle_open(&got, &fx.arena, fx.ws, fx.keys, &other, T),
                      n == sealed.len               ? OCC_OK
-                     : n < 37 + 76 + 16 || n > 768 ? OCC__REASON_SESSION_MALFORMED
+                     : n < 37 + 77 + 16 || n > 768 ? OCC__REASON_SESSION_MALFORMED
                                                    : OCC__REASON_SESSION_FORGED);
   }
   close_fixture(&fx);
@@ -672,6 +679,8 @@ static void test_open__refuses_a_plain_text_that_is_not_the_layout(void **state)
     { "sender bit 0 of a satisfied one", 187, 1 },
     { "sender bit 4 of a satisfied one", 187, 0x10 },
     { "sender bit 7 of the last", 210, 0x8e },
+    { "flag bit 1", 211, 0x02 },
+    { "flag bit 7", 211, 0x81 },
   };
   uint8_t plain[512], sealed[1024];
   occ_session s = sample(), got;
@@ -682,7 +691,7 @@ static void test_open__refuses_a_plain_text_that_is_not_the_layout(void **state)
 
   open_fixture(&fx, ring_text);
   whole = sample_by_hand(plain);
-  assert_int_equal(whole, 211);
+  assert_int_equal(whole, 212);
   for (size_t i = 0; i < COUNT(row); i++) {
     print_message("  %s\n", row[i].why);
     sample_by_hand(plain);
@@ -700,7 +709,7 @@ static void test_open__refuses_a_plain_text_that_is_not_the_layout(void **state)
   memset(plain, 0, sizeof(plain));
   for (uint8_t count = OCC__MAX_SATISFIED; count <= OCC__MAX_SATISFIED + 1; count++) {
     plain[75] = count;
-    in.len = seal_by_hand(in.octets, "k1", 0x11, s.id, plain, 76 + count * (size_t)23);
+    in.len = seal_by_hand(in.octets, "k1", 0x11, s.id, plain, 77 + count * (size_t)23);
     assert_int_equal(occ__handle_open(&got, &fx.arena, fx.ws, fx.keys, &in, T),
                      count <= OCC__MAX_SATISFIED ? OCC_OK : OCC__REASON_SESSION_MALFORMED);
     occ__arena_clear(&fx.arena);
@@ -849,18 +858,18 @@ static void test_handle__stops_at_1024_characters(void **state)
   open_fixture(&fx, ring_text);
   s.senders = 0x0e;
   s.satisfied_count = 4;
-  /* 37 + 70 + 4 + 1 + 3 * 32 + 1 + 4 * 23 + 16 = 317 without the three texts; 768 octets are 1,024 characters. */
-  for (size_t texts = 450; texts <= 452; texts++) {
+  /* 37 + 70 + 4 + 1 + 3 * 32 + 1 + 4 * 23 + 1 + 16 = 318 without the three texts; 768 octets are 1,024 characters. */
+  for (size_t texts = 449; texts <= 451; texts++) {
     s.name = occ__span(octets, 64);
     s.memo = occ__span(octets, 128);
     s.params = occ__span(octets, texts - 64 - 128);
     assert_int_equal(occ__handle_seal(&sealed, fx.ws, key_of(&fx), &s),
-                     texts <= 451 ? OCC_OK : OCC_ERR_LIMIT);
-    assert_int_equal(sealed.len, texts <= 451 ? 317 + texts : 0);
-    assert_int_equal(occ__handle_text(text, &sealed), texts == 450   ? 1023
-                                                      : texts == 451 ? 1024
+                     texts <= 450 ? OCC_OK : OCC_ERR_LIMIT);
+    assert_int_equal(sealed.len, texts <= 450 ? 318 + texts : 0);
+    assert_int_equal(occ__handle_text(text, &sealed), texts == 449   ? 1023
+                                                      : texts == 450 ? 1024
                                                                      : 0);
-    if (texts <= 451) {
+    if (texts <= 450) {
       assert_int_equal(open_text(&fx, &got, occ__span_text(text), T), OCC_OK);
       assert_session_equal(&got, &s);
     }
