@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # links.sh ROOT: what the pages point to is there. Relative links of *.md lead to files, their #parts to headings; and
-# docs/errors.md names every reason, event and status that the source has.
+# docs/errors.md names every reason, event and status that the source has, tests/fuzz/README.md every target.
 
 root=${1:?root of the source tree}
 here=$(dirname "$0")
@@ -68,5 +68,13 @@ if [ -f src/base/status.h ]; then
     report 'docs/errors.md names every status' "$(
       unnamed $(sed -n 's/^  \(OCC_OK\|OCC_PENDING\|OCC_ERR_[A-Z]*\) = -\{0,1\}[0-9]*,\{0,1\}$/\1/p' include/occ/base.h))"
   }
+fi
+if [ -d tests/fuzz ]; then
+  report 'tests/fuzz/README.md has a row for each target' "$(
+    for target in tests/fuzz/fuzz_*.c; do
+      target=${target#tests/fuzz/fuzz_}
+      target=${target%.c}
+      grep -q "^| \`$target\` |" tests/fuzz/README.md || echo "$target"
+    done)"
 fi
 finish

@@ -142,6 +142,7 @@ pages() {
   printf '  X(SESSION_USED, "session_used", OCC__NO_ERROR)\n' >src/base/status.h
   printf '  X(GRANTED, "granted")\n' >src/core/lib.h
   printf '  OCC_OK = 0,\n' >>include/occ/base.h
+  rm -rf tests/fuzz && mkdir -p tests/fuzz && : >tests/fuzz/fuzz_a.c && printf '| `a` | b | c |\n' >tests/fuzz/README.md
 }
 
 pages
@@ -170,6 +171,7 @@ every reason|src/base/status.h|session_used|session_spent
 every event|src/core/lib.h|granted|refused
 every status|include/occ/base.h|OCC_OK|OCC_PENDING
 every reason|src/base/status.h|X(|Y(
+a row for each target|tests/fuzz/README.md|`a`|`b`
 LIST
 
 # spec: a page with a row for every id, and what its rows lead to, put into the small tree.
