@@ -36,8 +36,8 @@
 #include "core/handle.h"
 
 #include "base/b64.h"
-#include "base/cursor.h"
 #include "base/mem.h"
+#include "core/plain.h"
 
 /* Formats of handles are 0x01 to 0x1f, of receipts (receipt.c) 0x20 to 0x3f, so that with 0x80 they stay below 0xd0: a
  * handle begins with a letter. */
@@ -56,7 +56,6 @@
 #define STORED_LEN (1u + OCC__SESSION_ID_LEN)
 _Static_assert(OCC__HANDLE_STORED_LEN == OCC__B64_LEN(STORED_LEN), "a stored handle");
 
-#define TIME_LEN     6u
 #define FLAG_CAPABLE 0x01u
 
 static const char label[] = "libocc session 1";
@@ -64,50 +63,10 @@ static const occ_seal_kind of_session = { FORMAT, { (const uint8_t *)label, size
 
 /* ---- Writing the plain text ---------------------------------------------------------------------------------- */
 
-typedef struct writer {
-  uint8_t *at;
-  size_t left;
-  int full; /* something did not fit; sticky */
-} writer;
-
-static void put(writer *w, const void *octets, size_t len)
+static void put_sized(occ_plain *w, occ_span span, size_t octets)
 {
-  if (len > w->left) {
-    w->full = 1;
-    w->left = 0;
-    return;
-  }
-  if (len > 0) {
-    memcpy(w->at, octets, len);
-    w->at += len;
-    w->left -= len;
-  }
-}
-
-static void put_uint(writer *w, uint64_t number, size_t octets)
-{
-  uint8_t room[8];
-
-  for (size_t i = 0; i < octets; i++) {
-    room[i] = (uint8_t)(number >> (8 * (octets - 1 - i)));
-  }
-  put(w, room, octets);
-}
-
-static void put_sized(writer *w, occ_span span, size_t octets)
-{
-  put_uint(w, span.len, octets);
-  put(w, span.base, span.len);
-}
-
-static int is_time(occ_time time)
-{
-  return time >= 0 && time <= OCC__MAX_SEALED_TIME;
-}
-
-static int are_senders(unsigned bits)
-{
-  return (bits & ~OCC__SENDER_BITS) == 0;
+  occ__plain_put_uint(w, span.len, octets);
+  occ__plain_put(w, span.base, span.len);
 }
 
 /* Both sides ask this: what is not sealed is not opened either. */
@@ -119,68 +78,44 @@ static int are_texts(occ_span name, occ_span params, occ_span memo)
 
 static int fits(const occ_session *session)
 {
-  if (!is_time(session->issued) || !is_time(session->expires) || !are_senders(session->senders) ||
+  if (!occ__plain_is_time(session->issued) || !occ__plain_is_time(session->expires) ||
+      !occ__plain_are_senders(session->senders) ||
       !are_texts(session->name, session->params, session->memo) ||
       session->satisfied_count > OCC__MAX_SATISFIED) {
     return 0;
   }
   for (size_t i = 0; i < session->satisfied_count; i++) {
-    if (!is_time(session->satisfied[i].at) || !are_senders(session->satisfied[i].senders)) {
+    if (!occ__plain_is_time(session->satisfied[i].at) ||
+        !occ__plain_are_senders(session->satisfied[i].senders)) {
       return 0;
     }
   }
   return 1;
 }
 
-static void write_plain(writer *w, const occ_session *session)
+static void write_plain(occ_plain *w, const occ_session *session)
 {
-  put_uint(w, (uint64_t)session->issued, TIME_LEN);
-  put_uint(w, (uint64_t)session->expires, TIME_LEN);
-  put_uint(w, session->attempt, 1);
-  put_uint(w, session->round, 1);
-  put(w, session->chain, sizeof(session->chain));
-  put(w, session->store_id, sizeof(session->store_id));
-  put(w, session->bound, sizeof(session->bound));
+  occ__plain_put_time(w, session->issued);
+  occ__plain_put_time(w, session->expires);
+  occ__plain_put_uint(w, session->attempt, 1);
+  occ__plain_put_uint(w, session->round, 1);
+  occ__plain_put(w, session->chain, sizeof(session->chain));
+  occ__plain_put(w, session->store_id, sizeof(session->store_id));
+  occ__plain_put(w, session->bound, sizeof(session->bound));
   put_sized(w, session->name, 1);
   put_sized(w, session->params, 2);
   put_sized(w, session->memo, 1);
-  put_uint(w, session->senders, 1);
-  for (unsigned kind = 1; kind < OCC__SENDERS; kind++) {
-    if ((session->senders & (1u << kind)) != 0) {
-      put(w, session->sender[kind], sizeof(session->sender[kind]));
-    }
-  }
-  put_uint(w, session->satisfied_count, 1);
-  for (size_t i = 0; i < session->satisfied_count; i++) {
-    put(w, session->satisfied[i].id, sizeof(session->satisfied[i].id));
-    put_uint(w, (uint64_t)session->satisfied[i].at, TIME_LEN);
-    put_uint(w, session->satisfied[i].senders, 1);
-  }
-  put_uint(w, session->capable ? FLAG_CAPABLE : 0, 1);
+  occ__plain_put_senders(w, session->senders, session->sender);
+  occ__plain_put_met(w, session->satisfied, session->satisfied_count);
+  occ__plain_put_uint(w, session->capable ? FLAG_CAPABLE : 0, 1);
 }
 
 /* ---- Reading it ---------------------------------------------------------------------------------------------- */
 
-static int get_time(occ_cursor *cursor, occ_time *out)
-{
-  uint64_t number;
-
-  if (!occ__cursor_uint(cursor, TIME_LEN, &number)) {
-    return 0;
-  }
-  *out = (occ_time)number; /* 48 bits */
-  return 1;
-}
-
-static int get_octet(occ_cursor *cursor, uint8_t *out)
-{
-  return occ__cursor_copy(cursor, out, 1);
-}
-
 static int read_fixed(occ_session *out, occ_cursor *cursor)
 {
-  return get_time(cursor, &out->issued) && get_time(cursor, &out->expires) &&
-         get_octet(cursor, &out->attempt) && get_octet(cursor, &out->round) &&
+  return occ__plain_get_time(cursor, &out->issued) && occ__plain_get_time(cursor, &out->expires) &&
+         occ__plain_get_octet(cursor, &out->attempt) && occ__plain_get_octet(cursor, &out->round) &&
          occ__cursor_copy(cursor, out->chain, sizeof(out->chain)) &&
          occ__cursor_copy(cursor, out->store_id, sizeof(out->store_id)) &&
          occ__cursor_copy(cursor, out->bound, sizeof(out->bound));
@@ -194,44 +129,11 @@ static int read_texts(occ_session *out, occ_cursor *cursor)
          are_texts(out->name, out->params, out->memo);
 }
 
-static int read_senders(occ_session *out, occ_cursor *cursor)
-{
-  if (!get_octet(cursor, &out->senders) || !are_senders(out->senders)) {
-    return 0;
-  }
-  for (unsigned kind = 1; kind < OCC__SENDERS; kind++) {
-    if ((out->senders & (1u << kind)) != 0 &&
-        !occ__cursor_copy(cursor, out->sender[kind], sizeof(out->sender[kind]))) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
-static int read_satisfied(occ_session *out, occ_cursor *cursor)
-{
-  uint8_t count;
-
-  if (!get_octet(cursor, &count) || count > OCC__MAX_SATISFIED) {
-    return 0;
-  }
-  for (size_t i = 0; i < count; i++) {
-    occ_satisfied *entry = &out->satisfied[i];
-
-    if (!occ__cursor_copy(cursor, entry->id, sizeof(entry->id)) || !get_time(cursor, &entry->at) ||
-        !get_octet(cursor, &entry->senders) || !are_senders(entry->senders)) {
-      return 0;
-    }
-  }
-  out->satisfied_count = count;
-  return 1;
-}
-
 static int read_flags(occ_session *out, occ_cursor *cursor)
 {
   uint8_t flags;
 
-  if (!get_octet(cursor, &flags) || (flags & ~FLAG_CAPABLE) != 0) {
+  if (!occ__plain_get_octet(cursor, &flags) || (flags & ~FLAG_CAPABLE) != 0) {
     return 0;
   }
   out->capable = (flags & FLAG_CAPABLE) != 0;
@@ -243,8 +145,10 @@ static int read_plain(occ_session *out, occ_span plain)
   occ_cursor cursor;
 
   occ__cursor_init(&cursor, plain);
-  return read_fixed(out, &cursor) && read_texts(out, &cursor) && read_senders(out, &cursor) &&
-         read_satisfied(out, &cursor) && read_flags(out, &cursor) && cursor.left == 0;
+  return read_fixed(out, &cursor) && read_texts(out, &cursor) &&
+         occ__plain_get_senders(&cursor, &out->senders, out->sender) &&
+         occ__plain_get_met(&cursor, out->satisfied, &out->satisfied_count) &&
+         read_flags(out, &cursor) && cursor.left == 0;
 }
 
 /* ---- Seal and open ------------------------------------------------------------------------------------------- */
@@ -308,7 +212,7 @@ int occ__handle_seal(occ_sealed *out, occ_workspace *ws, const occ_seal_key *key
                      const occ_session *session)
 {
   uint8_t plain[MAX_PLAIN];
-  writer w = { .at = plain, .left = sizeof(plain) };
+  occ_plain w = { .at = plain, .left = sizeof(plain) };
   int rc = OCC_ERR_LIMIT;
 
   out->len = 0;

@@ -21,20 +21,18 @@
 #include "core/receipt.h"
 
 #include "base/b64.h"
-#include "base/cursor.h"
 #include "base/mem.h"
+#include "core/plain.h"
 #include "core/txn.h"
 
 /* Of 0x20 to 0x3f: neither the format of a handle, with or without its 0x80, nor that of a nonce (0xc1). */
 #define FORMAT    0x21u
 #define KEY_ID_AT 1u
 #define ID_AT     (KEY_ID_AT + OCC__SEAL_KEY_ID_LEN)
-#define TIME_LEN  6u
-#define ENTRY_LEN (OCC__TEMPLATE_ID_LEN + TIME_LEN + 1u)
-#define FIXED_LEN (2u * TIME_LEN + OCC__SHA256_LEN + 2u) /* all but keys and entries */
-#define MIN_LEN   (OCC__SEALED_AROUND + FIXED_LEN + ENTRY_LEN)
+#define FIXED_LEN (2u * OCC__PLAIN_TIME_LEN + OCC__SHA256_LEN + 2u) /* all but keys and entries */
+#define MIN_LEN   (OCC__SEALED_AROUND + FIXED_LEN + OCC__PLAIN_MET_LEN)
 #define MAX_PLAIN                                                                                  \
-  (FIXED_LEN + (OCC__SENDERS - 1u) * OCC__SHA256_LEN + OCC__MAX_SATISFIED * ENTRY_LEN)
+  (FIXED_LEN + (OCC__SENDERS - 1u) * OCC__SHA256_LEN + OCC__MAX_SATISFIED * OCC__PLAIN_MET_LEN)
 #define MAX_LEN (OCC__SEALED_AROUND + MAX_PLAIN)
 
 _Static_assert(OCC__B64_LEN(MAX_LEN) == OCC__MAX_RECEIPT, "the longest receipt");
@@ -44,107 +42,34 @@ static const occ_seal_kind of_receipt = { FORMAT, { (const uint8_t *)label, size
 
 /* ---- The layout ---------------------------------------------------------------------------------------------- */
 
-static int is_time(occ_time time)
-{
-  return time >= 0 && time <= OCC__MAX_SEALED_TIME;
-}
-
 /* Both sides ask this: what is not sealed is not opened either. */
 static int fits(const occ_receipt *receipt)
 {
-  if (!is_time(receipt->issued) || !is_time(receipt->expires) ||
-      (receipt->senders & ~OCC__SENDER_BITS) != 0 || receipt->met_count < 1 ||
+  if (!occ__plain_is_time(receipt->issued) || !occ__plain_is_time(receipt->expires) ||
+      !occ__plain_are_senders(receipt->senders) || receipt->met_count < 1 ||
       receipt->met_count > OCC__MAX_SATISFIED) {
     return 0;
   }
   for (size_t i = 0; i < receipt->met_count; i++) {
-    if (!is_time(receipt->met[i].at) || (receipt->met[i].senders & ~receipt->senders) != 0) {
+    if (!occ__plain_is_time(receipt->met[i].at) ||
+        (receipt->met[i].senders & ~receipt->senders) != 0) {
       return 0;
     }
   }
   return 1;
-}
-
-static uint8_t *put(uint8_t *at, const void *octets, size_t len)
-{
-  memcpy(at, octets, len);
-  return at + len;
-}
-
-static uint8_t *put_time(uint8_t *at, occ_time time)
-{
-  for (size_t i = 0; i < TIME_LEN; i++) {
-    at[i] = (uint8_t)((uint64_t)time >> (8 * (TIME_LEN - 1 - i)));
-  }
-  return at + TIME_LEN;
 }
 
 /* Of one that fits; returns the length. */
 static size_t write_plain(uint8_t plain[MAX_PLAIN], const occ_receipt *receipt)
 {
-  uint8_t *at = put_time(put_time(plain, receipt->issued), receipt->expires);
+  occ_plain w = { .at = plain, .left = MAX_PLAIN };
 
-  at = put(at, receipt->bound, sizeof(receipt->bound));
-  *at++ = receipt->senders;
-  for (unsigned kind = 1; kind < OCC__SENDERS; kind++) {
-    if ((receipt->senders & (1u << kind)) != 0) {
-      at = put(at, receipt->sender[kind], sizeof(receipt->sender[kind]));
-    }
-  }
-  *at++ = (uint8_t)receipt->met_count;
-  for (size_t i = 0; i < receipt->met_count; i++) {
-    at = put(at, receipt->met[i].id, sizeof(receipt->met[i].id));
-    at = put_time(at, receipt->met[i].at);
-    *at++ = receipt->met[i].senders;
-  }
-  return (size_t)(at - plain);
-}
-
-static int get_time(occ_cursor *cursor, occ_time *out)
-{
-  uint64_t number = 0;
-  int got = occ__cursor_uint(cursor, TIME_LEN, &number);
-
-  *out = (occ_time)number; /* 48 bits */
-  return got;
-}
-
-static int get_octet(occ_cursor *cursor, uint8_t *out)
-{
-  return occ__cursor_copy(cursor, out, 1);
-}
-
-static int read_head(occ_receipt *out, occ_cursor *cursor)
-{
-  if (!get_time(cursor, &out->issued) || !get_time(cursor, &out->expires) ||
-      !occ__cursor_copy(cursor, out->bound, sizeof(out->bound)) ||
-      !get_octet(cursor, &out->senders)) {
-    return 0;
-  }
-  for (unsigned kind = 1; kind < OCC__SENDERS; kind++) {
-    if ((out->senders & (1u << kind)) != 0 &&
-        !occ__cursor_copy(cursor, out->sender[kind], sizeof(out->sender[kind]))) {
-      return 0;
-    }
-  }
-  return 1;
-}
-
-static int read_entries(occ_receipt *out, occ_cursor *cursor)
-{
-  uint8_t count;
-
-  if (!get_octet(cursor, &count) || count > OCC__MAX_SATISFIED) {
-    return 0;
-  }
-  for (size_t i = 0; i < count; i++) {
-    if (!occ__cursor_copy(cursor, out->met[i].id, sizeof(out->met[i].id)) ||
-        !get_time(cursor, &out->met[i].at) || !get_octet(cursor, &out->met[i].senders)) {
-      return 0;
-    }
-  }
-  out->met_count = count;
-  return 1;
+  occ__plain_put_time(&w, receipt->issued);
+  occ__plain_put_time(&w, receipt->expires);
+  occ__plain_put(&w, receipt->bound, sizeof(receipt->bound));
+  occ__plain_put_senders(&w, receipt->senders, receipt->sender);
+  occ__plain_put_met(&w, receipt->met, receipt->met_count);
+  return MAX_PLAIN - w.left;
 }
 
 static int read_plain(occ_receipt *out, occ_span plain)
@@ -152,7 +77,11 @@ static int read_plain(occ_receipt *out, occ_span plain)
   occ_cursor cursor;
 
   occ__cursor_init(&cursor, plain);
-  return read_head(out, &cursor) && read_entries(out, &cursor) && cursor.left == 0 && fits(out);
+  return occ__plain_get_time(&cursor, &out->issued) &&
+         occ__plain_get_time(&cursor, &out->expires) &&
+         occ__cursor_copy(&cursor, out->bound, sizeof(out->bound)) &&
+         occ__plain_get_senders(&cursor, &out->senders, out->sender) &&
+         occ__plain_get_met(&cursor, out->met, &out->met_count) && cursor.left == 0 && fits(out);
 }
 
 /* ---- Seal and open ------------------------------------------------------------------------------------------- */
