@@ -232,13 +232,18 @@ static int take_response(occ_cimd *cimd, const occ_question *q, const occ_cache_
   return OCC__CACHE_HIT;
 }
 
-/* From the cache, or from the response that this question came back with. A step, or a negative status. */
-static int look_up(occ_cimd *cimd, const occ_question *q, const occ_cache_ask *ask,
+/* From the cache, or from the response that this question came back with: that is what this request went for, whatever
+ * would be fetched now. ask->kind says which it is. A step, or a negative status. */
+static int look_up(occ_cimd *cimd, const occ_question *q, occ_cache_ask *ask,
                    occ_cache_found *found)
 {
   occ_cache_step step = occ__cache_ask(cimd->cache, ask, found);
 
-  return step == OCC__CACHE_MINE ? take_response(cimd, q, ask, found) : (int)step;
+  if (step != OCC__CACHE_MINE) {
+    return (int)step;
+  }
+  ask->kind = found->kind;
+  return take_response(cimd, q, ask, found);
 }
 
 /* Every step but a hit. */
@@ -255,6 +260,9 @@ static int answer_step(occ_cimd *cimd, occ_txn *txn, const occ_question *q,
   }
   if (step == OCC__CACHE_REFUSED) {
     return refuse(txn, q, reason);
+  }
+  if (step == OCC__CACHE_UNKNOWN) {
+    return OCC_PASS;
   }
   /* One octet more than there may be: what was cut there is too large, and never looks whole. */
   rc = occ_txn_answer_fetch_first(
@@ -323,18 +331,25 @@ static int answer_client(occ_txn *txn, const occ_question *q, void *user_data)
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, &ask, step, found.reason);
   }
-  rc = answer_known(cimd, txn, q, &ask, &found);
+  rc = ask.kind == OCC__CACHE_DOCUMENT ? answer_known(cimd, txn, q, &ask, &found)
+                                       : OCC_ERR_INTERNAL; /* no keys were fetched before */
   occ__value_drop(found.value);
   return rc;
 }
 
 /* ---- KEYS ---- */
 
+static int give_set(occ_txn *txn, const occ_question *q, const occ_cache_found *found)
+{
+  const occ_keyset *set = (const occ_keyset *)(const void *)found->value;
+
+  return occ_txn_answer(txn, q->ticket, OCC_YES, set->text, set->len);
+}
+
 /* The document has the set, or names it. ask: of the document, and of the set afterwards. */
 static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_cache_ask *ask,
                       const occ_document *document)
 {
-  const occ_keyset *set;
   occ_cache_found found;
   occ_client_url url;
   int rc, step;
@@ -346,6 +361,7 @@ static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_c
     return refuse(txn, q, OCC__REASON_CIMD_KEYS);
   }
   ask->kind = OCC__CACHE_KEYSET;
+  ask->only_known = 0;
   ask->url = occ__span_text(document->jwks_uri);
   rc = occ__client_url_read(&url, ask->url, &cimd->options.document.jwks_uri);
   if (rc != OCC_OK) {
@@ -356,14 +372,14 @@ static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_c
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, ask, step, found.reason);
   }
-  set = (const occ_keyset *)(const void *)found.value;
-  rc = occ_txn_answer(txn, q->ticket, OCC_YES, set->text, set->len);
+  rc = give_set(txn, q, &found);
   occ__value_drop(found.value);
   return rc;
 }
 
 /* Only of the client itself: by which it authenticates, and for evidence of which its type has found that the client may
- * be its own issuer. Whom else to believe in evidence is for the host to say. */
+ * be its own issuer. Whom else to believe in evidence is for the host to say. A set that this request has fetched is
+ * taken for what the document was when it went for it. */
 static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
 {
   occ_cimd *cimd = user_data;
@@ -372,15 +388,17 @@ static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
   int rc, step;
 
   if (q->issuer == NULL || q->client_id == NULL || strcmp(q->issuer, q->client_id) != 0 ||
-      !occ__client_url_is_ours(ask.client_id) || judge_id(cimd, &ask) != OCC_OK ||
-      !occ__cache_peek(cimd->cache, &ask, &found)) {
+      !occ__client_url_is_ours(ask.client_id) || judge_id(cimd, &ask) != OCC_OK) {
     return OCC_PASS;
   }
+  ask.only_known = 1;
   step = look_up(cimd, q, &ask, &found);
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, &ask, step, found.reason);
   }
-  rc = answer_set(cimd, txn, q, &ask, (const occ_document *)(const void *)found.value);
+  rc = ask.kind == OCC__CACHE_KEYSET
+           ? give_set(txn, q, &found)
+           : answer_set(cimd, txn, q, &ask, (const occ_document *)(const void *)found.value);
   occ__value_drop(found.value);
   return rc;
 }

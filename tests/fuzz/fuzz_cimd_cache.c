@@ -126,6 +126,8 @@ static void run(request *r, unsigned how)
     need(found.reason != 0 && found.value == NULL);
     r->doing = IDLE;
     break;
+  case OCC__CACHE_UNKNOWN:
+    need(0);
   }
 }
 

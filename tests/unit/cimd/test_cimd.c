@@ -793,6 +793,143 @@ static void test_wait__a_follower_goes(void **state)
   web_close(&w);
 }
 
+/* ---- The document goes while its keys are fetched ---- */
+
+/* Known, with keys that have to be fetched again; the document is over a moment later. */
+static void open_with_old_keys(web *w)
+{
+  web_open(w, NULL);
+  w->page[0] = (page){ ID, DOC(PKJWT URI GRANTS), JSON_TYPE "Cache-Control: max-age=600\r\n", 200 };
+  w->page[1] = (page){ KEYS_URL, SET(A("1")), JSON_TYPE "Cache-Control: max-age=60\r\n", 200 };
+  is_granted(w, "known", signed_by(w, TEST_CLIENT_A_PRIVATE, "1"));
+  w->x.now = X_T0 + 599999;
+}
+
+static occ_txn *at_keys(web *w, occ_ask stop, void *user_data)
+{
+  const char *body = signed_by(w, TEST_CLIENT_A_PRIVATE, "1");
+  occ_txn *txn = NULL;
+
+  assert_int_equal(occ_txn_new(&txn, w->x.server, OCC_TOKEN, user_data), OCC_OK);
+  assert_int_equal(occ_txn_set_body(txn, body, strlen(body)), OCC_OK);
+  assert_int_equal(occ_txn_run(txn, w->x.now), OCC_PENDING);
+  assert_int_equal(occ_txn_question(txn)->kind, stop);
+  if (stop == OCC_ASK_FETCH) {
+    assert_string_equal(occ_txn_question(txn)->url, KEYS_URL);
+  }
+  return txn;
+}
+
+/* What it fetched are keys, whatever has become of the document: over, forgotten, or pushed out. */
+static void test_keys__are_taken_without_the_document(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 2; way++) {
+    occ_txn *txn;
+    web w;
+
+    print_message("  way %d\n", way);
+    open_with_old_keys(&w);
+    txn = at_keys(&w, OCC_ASK_FETCH, NULL);
+    if (way == 0) {
+      w.x.now++;
+    } else {
+      assert_int_equal(occ_cimd_forget(w.cimd, ID), OCC_OK);
+    }
+    w.fetched = 0;
+    (void)web_run(&w, txn);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    assert_int_equal(w.fetched, 1);
+    assert_int_equal(w.x.asked[OCC_ASK_KEYS], 0);
+    occ_txn_free(txn);
+    is_granted(&w, "the next", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    assert_int_equal(w.fetched, 1); /* the document alone */
+    web_close(&w);
+  }
+}
+
+/* Who waited for the keys has them then. */
+static void test_wait__for_keys_without_the_document(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 2; way++) {
+    occ_txn *first, *second;
+    web w;
+
+    print_message("  way %d\n", way);
+    open_with_old_keys(&w);
+    first = at_keys(&w, OCC_ASK_FETCH, NULL);
+    second = at_keys(&w, OCC_ASK_WAIT, &w);
+    w.x.now++;
+    if (way == 0) {
+      (void)web_run(&w, first);
+      assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+    } else {
+      occ_txn_free(first);
+      first = NULL;
+    }
+    assert_int_equal(wakes, 1);
+    (void)web_run(&w, second);
+    assert_int_equal(occ_txn_outcome(second), OCC_GRANT);
+    occ_txn_free(first);
+    occ_txn_free(second);
+    web_close(&w);
+  }
+}
+
+/* One that waited for the keys and then has to fetch the document waits no more: it may be gone when they come. */
+static void test_wait__goes_on_to_the_document(void **state)
+{
+  occ_txn *first, *second;
+  web w;
+  (void)state;
+
+  open_with_old_keys(&w);
+  first = at_keys(&w, OCC_ASK_FETCH, NULL);
+  second = at_keys(&w, OCC_ASK_WAIT, &w);
+  w.x.now++;
+  assert_int_equal(occ_txn_run(second, w.x.now), OCC_PENDING);
+  assert_string_equal(occ_txn_question(second)->url, ID);
+  occ_txn_free(second);
+  (void)web_run(&w, first);
+  assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+  assert_int_equal(wakes, 0);
+  occ_txn_free(first);
+  web_close(&w);
+}
+
+/* ... nor one that has its answer: the document names no keys any more, or is not to be had. */
+static void test_wait__has_its_answer(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 2; way++) {
+    occ_txn *first, *second;
+    web w;
+
+    print_message("  way %d\n", way);
+    open_with_old_keys(&w);
+    first = at_keys(&w, OCC_ASK_FETCH, NULL);
+    second = at_keys(&w, OCC_ASK_WAIT, &w);
+    w.x.now++;
+    if (way == 0) {
+      put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+    } else {
+      w.page[0].status = 500;
+    }
+    (void)web_run(&w, second);
+    assert_int_equal(occ_txn_outcome(second), way == 0 ? OCC_GRANT : OCC_FAILED);
+    occ_txn_free(second);
+    (void)web_run(&w, first);
+    assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+    assert_int_equal(wakes, 0);
+    occ_txn_free(first);
+    web_close(&w);
+  }
+}
+
 /* ---- The rest ---- */
 
 /* G09: whatever fails, it is refused or failed, nothing is left, and the next request gets there. */
@@ -908,6 +1045,10 @@ int main(void)
     cmocka_unit_test(test_wait__a_follower_has_what_was_fetched),
     cmocka_unit_test(test_wait__a_follower_takes_over),
     cmocka_unit_test(test_wait__a_follower_goes),
+    cmocka_unit_test(test_keys__are_taken_without_the_document),
+    cmocka_unit_test(test_wait__for_keys_without_the_document),
+    cmocka_unit_test(test_wait__goes_on_to_the_document),
+    cmocka_unit_test(test_wait__has_its_answer),
     cmocka_unit_test(test_txn__survives_every_failed_allocation),
     cmocka_unit_test(test_cimd_new__survives_every_failed_allocation),
     cmocka_unit_test(test_cimd__arguments),
