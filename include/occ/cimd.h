@@ -49,7 +49,7 @@ OCC_API int occ_cimd_new(occ_cimd **out, occ_lib *lib, const char *options) OCC_
  * @param[in] cimd    what to attach
  * @param[in] config  servers made from it have it, and hold it
  * @return OCC_OK
- * @return OCC_ERR_ARGUMENT
+ * @return OCC_ERR_ARGUMENT: also where config was made in another lib
  * @return OCC_ERR_MEMORY
  */
 OCC_API int occ_cimd_attach(occ_cimd *cimd, occ_config *config);
@@ -76,7 +76,14 @@ OCC_API int occ_cimd_forget(occ_cimd *cimd, const char *client_id);
 OCC_API int occ_cimd_may_connect(const occ_cimd *cimd, const struct sockaddr *address, size_t len);
 
 /**
- * Drops the caller's hold. It ends with the last server that has it attached.
+ * Takes another hold, for a fetcher that asks it about addresses.
+ *
+ * @param[in] cimd  may be NULL
+ */
+OCC_API void occ_cimd_hold(occ_cimd *cimd);
+
+/**
+ * Drops a hold. It ends with the last one, and with the last server that has it attached.
  *
  * @param[in] cimd  may be NULL
  */

@@ -65,6 +65,13 @@ int occ_cimd_new(occ_cimd **out, occ_lib *lib, const char *options)
   return OCC_OK;
 }
 
+void occ_cimd_hold(occ_cimd *cimd)
+{
+  if (cimd != NULL) {
+    atomic_fetch_add(&cimd->holds, 1);
+  }
+}
+
 void occ_cimd_free(occ_cimd *cimd)
 {
   occ_lib *lib;
@@ -422,7 +429,7 @@ static int attach(occ_cimd *cimd, occ_config *config, occ_ask kind, occ_answer_f
 {
   int rc;
 
-  atomic_fetch_add(&cimd->holds, 1); /* the configuration's, for this kind */
+  occ_cimd_hold(cimd); /* the configuration's, for this kind */
   rc = occ_config_answer(config, kind, answer, cancel, release, cimd);
   if (rc != OCC_OK) {
     occ_cimd_free(cimd); /* it did not take it */
@@ -434,7 +441,7 @@ int occ_cimd_attach(occ_cimd *cimd, occ_config *config)
 {
   int rc;
 
-  if (cimd == NULL || config == NULL) {
+  if (cimd == NULL || config == NULL || occ__config_lib(config) != cimd->lib) {
     return OCC_ERR_ARGUMENT;
   }
   rc = attach(cimd, config, OCC_ASK_CLIENT, answer_client);

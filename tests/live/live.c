@@ -97,21 +97,21 @@ static void make_ring(live *x)
   MUST(occ_keyring_load(x->ring, json, strlen(json), T0, 0) == OCC_OK);
 }
 
-void live_open(live *x, const live_options *options)
+static void make_lib(live *x, const live_options *options)
+{
+  char *text = cimd_options(x, options);
+
+  MUST(occ_lib_new(&x->lib, options->mem) == OCC_OK);
+  make_ring(x);
+  MUST(occ_cimd_new(&x->cimd, x->lib, text) == OCC_OK);
+  free(text);
+}
+
+static void make_server(live *x, const live_options *options)
 {
   occ_config *config = NULL;
   char *text;
 
-  *x = (live){ .web = web_open(), .now = T0 };
-  MUST(occ_lib_new(&x->lib, options->mem) == OCC_OK);
-  make_ring(x);
-  text = cimd_options(x, options);
-  MUST(occ_cimd_new(&x->cimd, x->lib, text) == OCC_OK);
-  free(text);
-  text = curl_options(x, options);
-  MUST(occ_curl_new(&x->curl, x->lib, text) == OCC_OK);
-  free(text);
-  MUST(occ_curl_use_multi(x->curl, options->curlm) == OCC_OK);
   MUST(occ_config_new(&config, x->lib, "https://as.example") == OCC_OK);
   MUST(occ_keyring_attach(x->ring, config) == OCC_OK);
   MUST(occ_cimd_attach(x->cimd, config) == OCC_OK);
@@ -124,13 +124,38 @@ void live_open(live *x, const live_options *options)
   occ_config_free(config);
 }
 
-void live_close(live *x)
+void live_open(live *x, const live_options *options)
+{
+  char *text;
+
+  *x = (live){ .web = web_open(), .now = T0 };
+  make_lib(x, options);
+  text = curl_options(x, options);
+  MUST(occ_curl_new(&x->curl, x->lib, text) == OCC_OK);
+  free(text);
+  MUST(occ_curl_use_multi(x->curl, options->curlm) == OCC_OK);
+  make_server(x, options);
+}
+
+void live_open_beside(live *x, const live *first, const live_options *options)
+{
+  *x = (live){ .web = first->web, .curl = first->curl, .now = first->now };
+  make_lib(x, options);
+  make_server(x, options);
+}
+
+void live_close_beside(live *x)
 {
   occ_server_free(x->server);
-  occ_curl_free(x->curl);
   occ_cimd_free(x->cimd);
   occ_keyring_free(x->ring);
   occ_lib_free(x->lib);
+}
+
+void live_close(live *x)
+{
+  occ_curl_free(x->curl);
+  live_close_beside(x);
   web_close(x->web);
 }
 

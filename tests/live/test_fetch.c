@@ -886,6 +886,71 @@ static void test_key_set__shares_the_deadline(void **state)
   live_close(&x);
 }
 
+/* ---- Who holds what ---- */
+
+/* An answerer of the host's that wants a fetch, and takes any document. */
+static int answer_client(occ_txn *txn, const occ_question *q, void *user_data)
+{
+  const live *l = user_data;
+  char url[128];
+
+  if (q->index != 0) {
+    return occ_txn_answer(txn, q->ticket, OCC_YES, "{}", 2);
+  }
+  (void)snprintf(url, sizeof(url), "https://" WEB_HOST ":%u/held", web_port(l->web));
+  return occ_txn_answer_fetch_first(txn, q->ticket, url, 1000);
+}
+
+/* The servers hold the occ_cimd that says where to, also where they ask it nothing else. */
+static void test_attach__holds(void **state)
+{
+  static const char json[] = "{\"token_urls\":[\"https://as.example/token\"],"
+                             "\"store_id\":\"AAECAwQFBgcICQoLDA0ODw\"}";
+  const live_options options = { .curl = NULL };
+  occ_config *config = NULL;
+  occ_cimd *cimd = NULL;
+  live_result got;
+  (void)state;
+
+  live_open(&x, &options);
+  occ_server_free(x.server);
+  assert_int_equal(
+      occ_cimd_new(&cimd, x.lib, "{\"development\":true,\"allow_addresses\":[\"127.0.0.2/32\"]}"),
+      OCC_OK);
+  assert_int_equal(occ_config_new(&config, x.lib, "https://as.example"), OCC_OK);
+  assert_int_equal(occ_config_answer(config, OCC_ASK_CLIENT, answer_client, NULL, NULL, &x),
+                   OCC_OK);
+  assert_int_equal(occ_keyring_attach(x.ring, config), OCC_OK);
+  assert_int_equal(occ_curl_attach(x.curl, config, cimd), OCC_OK);
+  occ_cimd_free(cimd);
+  assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
+  assert_int_equal(occ_server_new(&x.server, config), OCC_OK);
+  occ_config_free(config);
+  web_behave(x.web, WEB_TLS, web_good, NULL);
+  live_ask(&x, "/held", &got);
+  assert_int_equal(got.outcome, OCC_GRANT);
+  live_close(&x);
+}
+
+static void test_attach__arguments(void **state)
+{
+  const live_options options = { .curl = NULL };
+  occ_config *config = NULL;
+  occ_lib *other = NULL;
+  (void)state;
+
+  live_open(&x, &options);
+  assert_int_equal(occ_lib_new(&other, NULL), OCC_OK);
+  assert_int_equal(occ_config_new(&config, other, "https://as.example"), OCC_OK);
+  assert_int_equal(occ_curl_attach(NULL, config, x.cimd), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_curl_attach(x.curl, NULL, x.cimd), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_curl_attach(x.curl, config, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_attach(x.cimd, config), OCC_ERR_ARGUMENT); /* of another lib */
+  occ_config_free(config);
+  occ_lib_free(other);
+  live_close(&x);
+}
+
 /* ---- No memory ---- */
 
 /* A request whose allocation number n fails, and all behind it where keep is set. 1: none failed. */
@@ -965,6 +1030,8 @@ int main(void)
     cmocka_unit_test(test_memory__fails_at_each_point),
     cmocka_unit_test(test_slow__deadline_of_the_request),
     cmocka_unit_test(test_tls__anchors),
+    cmocka_unit_test(test_attach__holds),
+    cmocka_unit_test(test_attach__arguments),
     cmocka_unit_test(test_request__path_as_it_is),
     cmocka_unit_test(test_key_set__shares_the_deadline),
   };
