@@ -23,6 +23,13 @@ struct occ_cache {
 
 /* ---- Its life ---- */
 
+static size_t of_domain(const occ_cache_rules *rules, size_t all, size_t of_host)
+{
+  const size_t some = all * rules->domain_percent / 100;
+
+  return some > of_host ? some : of_host;
+}
+
 int occ__cache_new(occ_cache **out, const occ_mem *mem, const occ_cache_rules *rules,
                    const uint8_t *hash_key, occ_cache_wake wake)
 {
@@ -42,7 +49,8 @@ int occ__cache_new(occ_cache **out, const occ_mem *mem, const occ_cache_rules *r
   }
   rc = occ__flights_init(&cache->flights, mem, rules->flights, wake);
   for (int kind = 0; rc == OCC_OK && kind < OCC__CACHE_KINDS; kind++) {
-    rc = occ__slots_init(&cache->slots[kind], mem, rules->entries[kind], rules->per_host);
+    rc = occ__slots_init(&cache->slots[kind], mem, rules->entries[kind], rules->per_host,
+                         of_domain(rules, rules->entries[kind], rules->per_host));
   }
   if (rc == OCC_OK) {
     rc = occ__budget_init(&cache->fetches, mem, rules->minute);
@@ -91,7 +99,7 @@ static void unlock(occ_cache *cache)
 
 typedef struct names {
   uint64_t name[2];
-  uint64_t client, host;
+  uint64_t client, host, domain;
 } names;
 
 /* Longer texts than a client id may have were refused before. */
@@ -113,20 +121,38 @@ static void name_entry(const occ_cache *cache, const occ_cache_ask *ask, names *
   }
 }
 
+/* Where the last two labels begin, without a list of who sells names below which others; 0 where it is an address: then
+ * the last one is a number, or ends with a bracket. */
+static size_t domain_at(const uint8_t *host, size_t len)
+{
+  size_t at = len, dots = 0, others = 0;
+
+  while (at > 0 && dots < 2) {
+    at--;
+    dots += host[at] == '.';
+    others += dots == 0 && host[at] != ']' && (host[at] < '0' || host[at] > '9');
+  }
+  return dots == 2 && others > 0 ? at + 1 : 0;
+}
+
 /* A host is one host however it is spelled. Never 0. */
 static void name_host(const occ_cache *cache, const occ_cache_ask *ask, names *out)
 {
   uint8_t text[256];
+  const size_t len = ask->host.len < sizeof(text) ? ask->host.len : sizeof(text);
   uint64_t hash[2];
+  size_t at;
 
-  for (size_t i = 0; i < ask->host.len && i < sizeof(text); i++) {
+  for (size_t i = 0; i < len; i++) {
     const uint8_t c = ask->host.base[i];
 
     text[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
   }
-  occ__siphash(hash, cache->hash_key, text,
-               ask->host.len < sizeof(text) ? ask->host.len : sizeof(text));
+  occ__siphash(hash, cache->hash_key, text, len);
   out->host = hash[0] | 1;
+  at = domain_at(text, len);
+  occ__siphash(hash, cache->hash_key, text + at, len - at);
+  out->domain = hash[1] | 1; /* the other half: that of no host */
 }
 
 /* ---- Budgets ---- */
@@ -137,22 +163,29 @@ static size_t part(size_t most, int known)
   return known ? most : OCC__CIMD_KEPT_PART(most);
 }
 
-static int may_fetch(const occ_cache *cache, uint64_t host, int known, occ_time now)
+static int may_fetch(const occ_cache *cache, uint64_t host, uint64_t domain, int known,
+                     occ_time now)
 {
-  return occ__flights_count(&cache->flights, 0, now) < part(cache->rules.flights, known) &&
-         occ__flights_count(&cache->flights, host, now) < cache->rules.flights_per_host &&
-         occ__budget_count(&cache->fetches, 0, now) < part(cache->rules.minute, known) &&
-         occ__budget_count(&cache->fetches, host, now) < cache->rules.minute_per_host;
+  const occ_cache_rules *rules = &cache->rules;
+
+  return occ__flights_count(&cache->flights, 0, now) < part(rules->flights, known) &&
+         occ__flights_count(&cache->flights, host, now) < rules->flights_per_host &&
+         occ__budget_count(&cache->fetches, 0, now) < part(rules->minute, known) &&
+         occ__budget_count(&cache->fetches, host, now) < rules->minute_per_host &&
+         (known || (occ__flights_count(&cache->flights, domain, now) <
+                        of_domain(rules, rules->flights, rules->flights_per_host) &&
+                    occ__budget_count(&cache->fetches, domain, now) <
+                        of_domain(rules, rules->minute, rules->minute_per_host)));
 }
 
 /* This request fetches. */
 static int take_off(occ_cache *cache, occ_slot *slot, const occ_cache_ask *ask)
 {
-  if (!may_fetch(cache, slot->host, slot->kept, ask->now) ||
+  if (!may_fetch(cache, slot->host, slot->domain, slot->kept, ask->now) ||
       !occ__flights_start(&cache->flights, slot, ask)) {
     return 0;
   }
-  occ__budget_add(&cache->fetches, slot->host, ask->now);
+  occ__budget_add(&cache->fetches, slot->host, slot->domain, ask->now);
   return 1;
 }
 
@@ -223,7 +256,7 @@ static occ_cache_step look_again(occ_cache *cache, occ_slot *slot, const occ_cac
       !take_off(cache, slot, ask)) {
     return hit(cache, ask->kind, slot, ask, found);
   }
-  occ__budget_add(&cache->kids, slot->host, ask->now);
+  occ__budget_add(&cache->kids, slot->host, slot->domain, ask->now);
   slot->kid_at = ask->now + OCC__CIMD_KID_MS;
   return OCC__CACHE_FETCH;
 }
@@ -249,10 +282,10 @@ static occ_cache_step go_and_see(occ_cache *cache, occ_slot *slot, const names *
                                                : refuse(found, slot->reason);
   }
   if (slot == NULL) {
-    if (!may_fetch(cache, n->host, 0, ask->now)) {
+    if (!may_fetch(cache, n->host, n->domain, 0, ask->now)) {
       return refuse(found, OCC__REASON_CIMD_BUSY); /* before anything has to go for it */
     }
-    slot = occ__slots_add(&cache->slots[ask->kind], n->name, n->host, ask->now);
+    slot = occ__slots_add(&cache->slots[ask->kind], n->name, n->host, n->domain, ask->now);
   }
   if (slot == NULL) {
     return refuse(found, OCC__REASON_CIMD_BUSY);

@@ -21,6 +21,8 @@ typedef struct occ_cache_rules {
   size_t entries[OCC__CACHE_KINDS], per_host, octets;
   size_t flights, flights_per_host; /* at once */
   size_t minute, minute_per_host, kid_minute;
+  size_t
+      domain_percent; /* of each of these, and of the entries: what a domain may have, if it is more than a host may */
   int64_t most_ms;  /* no entry is fresh for longer */
   int64_t stale_ms; /* a document after its time, where its host cannot be reached; 0: never */
 } occ_cache_rules;

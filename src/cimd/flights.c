@@ -183,14 +183,15 @@ occ_flight *occ__flights_of(occ_flights *flights, occ_slot *slot, occ_time now)
   return flight;
 }
 
-size_t occ__flights_count(const occ_flights *flights, uint64_t host, occ_time now)
+size_t occ__flights_count(const occ_flights *flights, uint64_t whose, occ_time now)
 {
   size_t count = 0;
 
   for (size_t i = 0; i < flights->count; i++) {
     const occ_flight *f = &flights->flight[i];
 
-    count += f->slot != NULL && !is_late(f, now) && (host == 0 || f->slot->host == host);
+    count += f->slot != NULL && !is_late(f, now) &&
+             (whose == 0 || f->slot->host == whose || f->slot->domain == whose);
   }
   return count;
 }

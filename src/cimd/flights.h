@@ -69,8 +69,8 @@ occ_place occ__flights_enter(occ_flights *flights, const occ_cache_ask *ask, occ
 occ_flight *occ__flights_by(const occ_flights *flights, const void *who);
 /* That of a slot, or NULL; one that is over its deadline is landed. slot may be NULL. */
 occ_flight *occ__flights_of(occ_flights *flights, occ_slot *slot, occ_time now);
-/* Those that are not over their deadline; host 0: of all. */
-size_t occ__flights_count(const occ_flights *flights, uint64_t host, occ_time now);
+/* Those of this host, or domain, that are not over their deadline; 0: of all. */
+size_t occ__flights_count(const occ_flights *flights, uint64_t whose, occ_time now);
 /* This request fetches for that slot, which has no flight; if need be one that is over its deadline is landed. 0: no room. */
 int occ__flights_start(occ_flights *flights, occ_slot *slot, const occ_cache_ask *ask);
 /* This request, which is nowhere, waits; 0: too many do. */

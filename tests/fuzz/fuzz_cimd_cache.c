@@ -182,6 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .flights_per_host = 4,
                             .minute = 120,
                             .minute_per_host = 30,
+                            .domain_percent = 25,
                             .kid_minute = 30,
                             .most_ms = 3600000,
                             .stale_ms = 60000 };

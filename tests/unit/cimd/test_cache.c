@@ -34,6 +34,7 @@ static const occ_cache_rules usual = {
   .minute = OCC__CIMD_MINUTE,
   .minute_per_host = OCC__CIMD_MINUTE_PER_HOST,
   .kid_minute = OCC__CIMD_KID_MINUTE,
+  .domain_percent = OCC__CIMD_DOMAIN_PERCENT,
   .most_ms = OCC__CIMD_MOST_MS,
 };
 
@@ -492,6 +493,15 @@ static void test_ask__only_known(void **state)
 
 /* ---- Budgets ---- */
 
+/* A client that is known: used again a minute after it came. */
+static void become_known(bed *b, const char *id)
+{
+  assert_int_equal(ask(b, id), OCC__CACHE_FETCH);
+  store_by(b, id, 0, OCC__CIMD_MOST_MS);
+  b->now += OCC__CIMD_PROVE_MS;
+  assert_int_equal(ask(b, id), OCC__CACHE_HIT);
+}
+
 /* E14, at -1, 0, +1: one host, all hosts; what is over is told apart from a client that is bad. */
 static void test_ask__fetches_a_minute(void **state)
 {
@@ -562,16 +572,61 @@ static void test_ask__fetches_at_once(void **state)
   end(&b);
 }
 
-/* ---- Strangers ---- */
-
-/* A client that is known: used again a minute after it came. */
-static void become_known(bed *b, const char *id)
+/* Three quarters of what strangers may fetch is not for one domain: at -1, 0, +1. Those who are known are not counted. */
+static void test_ask__of_a_domain(void **state)
 {
-  assert_int_equal(ask(b, id), OCC__CACHE_FETCH);
-  store_by(b, id, 0, OCC__CIMD_MOST_MS);
-  b->now += OCC__CIMD_PROVE_MS;
-  assert_int_equal(ask(b, id), OCC__CACHE_HIT);
+  const unsigned most = OCC__CIMD_MINUTE * OCC__CIMD_DOMAIN_PERCENT / 100;
+  const unsigned at_once = OCC__CIMD_FLIGHTS * OCC__CIMD_DOMAIN_PERCENT / 100;
+  char id[64];
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  become_known(&b, "https://known.evil.net/c");
+  b.now += OCC__CIMD_MOST_MS;
+  for (unsigned i = 0; i <= most; i++) {
+    (void)snprintf(id, sizeof(id), "https://h%u.EVIL.net/c", i);
+    assert_int_equal(ask(&b, id), i < most ? OCC__CACHE_FETCH : OCC__CACHE_REFUSED);
+    if (i < most) {
+      store(&b, id);
+    }
+  }
+  assert_int_equal(b.found.reason, BUSY);
+  assert_int_equal(ask(&b, "https://a.b.evil.net/c"), OCC__CACHE_REFUSED);
+  assert_int_equal(ask(&b, "https://evil.net/c"), OCC__CACHE_REFUSED);
+  fetch(&b, "https://known.evil.net/c");
+  fetch(&b, "https://notevil.net/c");
+  fetch(&b, "https://evil.net.org/c");
+  b.now += 60000;
+  for (unsigned i = 0; i <= at_once; i++) {
+    (void)snprintf(id, sizeof(id), "https://n%u.evil.net/c", i);
+    assert_int_equal(ask_by(&b, id, i), i < at_once ? OCC__CACHE_FETCH : OCC__CACHE_REFUSED);
+  }
+  assert_int_equal(ask_by(&b, "https://a.org/c", 99), OCC__CACHE_FETCH);
+  end(&b);
 }
+
+/* An address is a domain of its own, and a host of one label too. */
+static void test_ask__domains_of_addresses(void **state)
+{
+  static const char *const other[] = { "https://10.1.2.3/c", "https://10.9.2.3/c",
+                                       "https://[::3]/c",    "https://[::2.3]/c",
+                                       "https://one/c",      "https://two/c" };
+  occ_cache_rules rules = usual;
+  bed b;
+  (void)state;
+
+  rules.minute_per_host = 1;
+  rules.domain_percent = 1;
+  begin(&b, &rules);
+  for (size_t i = 0; i < 6; i++) {
+    fetch(&b, other[i]);
+  }
+  assert_int_equal(ask(&b, "https://10.1.2.3/d"), OCC__CACHE_REFUSED);
+  end(&b);
+}
+
+/* ---- Strangers ---- */
 
 /* 10,000 ids on as many hosts, as fast as they are let in, all of them used again and again; the victim comes once in 50
  * minutes. */
@@ -587,7 +642,7 @@ static void test_ask__ten_thousand_strangers_push_out_nobody(void **state)
   become_known(&b, "https://victim.org/c");
   began = last_use = b.now;
   for (unsigned i = 0; i < 10000;) {
-    (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i);
+    (void)snprintf(id, sizeof(id), "https://h%u-evil.net/c", i);
     if (ask(&b, id) == OCC__CACHE_FETCH) {
       store_by(&b, id, 0, OCC__CIMD_MOST_MS);
       fetches++;
@@ -597,7 +652,7 @@ static void test_ask__ten_thousand_strangers_push_out_nobody(void **state)
       b.now += 1000;
     }
     for (unsigned back = 1; back <= 200 && back * 5 < i; back += 20) {
-      (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i - back * 5);
+      (void)snprintf(id, sizeof(id), "https://h%u-evil.net/c", i - back * 5);
       if (ask(&b, id) == OCC__CACHE_FETCH) {
         (void)fail_with(&b, id, STATUS);
         fetches++;
@@ -620,6 +675,47 @@ static void test_ask__ten_thousand_strangers_push_out_nobody(void **state)
   assert_true(refused > 1000);
   assert_true(fetches <= (size_t)((b.now - began) / 60000 + 1) * OCC__CIMD_MINUTE);
   assert_true(b.fm.live_octets <= OCC__CIMD_OCTETS + (1u << 20));
+  end(&b);
+}
+
+/* A domain of which every name is somebody: all it can get is its part, and others who come become known as before. */
+static void test_ask__a_domain_leaves_room(void **state)
+{
+  occ_cache_rules rules = usual;
+  occ_cache_step step;
+  char id[64];
+  bed b;
+  (void)state;
+
+  rules.entries[0] = 4 * OCC__CIMD_ENTRIES_MIN;
+  begin(&b, &rules);
+  for (unsigned i = 0; i < 10 * 300; i++) { /* again and again, as fast as it is let in */
+    (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i % 300);
+    while ((step = ask(&b, id)) == OCC__CACHE_REFUSED) {
+      b.now += 1000;
+    }
+    if (step == OCC__CACHE_FETCH) {
+      store_by(&b, id, 0, OCC__CIMD_MOST_MS);
+    }
+  }
+  assert_true(b.fm.live <= 64 + OWN_BLOCKS); /* a quarter */
+  for (unsigned i = 0; i < 100; i++) {
+    (void)snprintf(id, sizeof(id), "https://good%u.org/c", i);
+    become_known(&b, id);
+  }
+  for (unsigned i = 0; i < 500; i++) {
+    (void)snprintf(id, sizeof(id), "https://s%u.com/c", i);
+    b.now += 1000;
+    fetch(&b, id);
+  }
+  for (unsigned i = 0; i < 100; i++) {
+    (void)snprintf(id, sizeof(id), "https://good%u.org/c", i);
+    if (ask(&b, id) == OCC__CACHE_FETCH) {
+      store(&b, id);
+    }
+    assert_true(b.found.first_seen < b.now - 400000); /* it was never forgotten */
+    b.now += 1000;
+  }
   end(&b);
 }
 
@@ -705,6 +801,28 @@ static void test_ask__a_host_keeps_a_quarter_free(void **state)
   }
   assert_int_equal(ask_by(&b, "https://a.org/0", 99), OCC__CACHE_HIT);
   assert_int_equal(ask_by(&b, "https://a.org/11", 99), OCC__CACHE_HIT);
+  end(&b);
+}
+
+/* The same of a domain. */
+static void test_ask__a_domain_keeps_a_quarter_free(void **state)
+{
+  occ_cache_rules rules = usual;
+  char id[64];
+  bed b;
+  (void)state;
+
+  rules.entries[0] = 4 * OCC__CIMD_ENTRIES_MIN;
+  begin(&b, &rules);
+  for (unsigned i = 0; i < OCC__CIMD_ENTRIES_MIN; i++) {
+    (void)snprintf(id, sizeof(id), "https://h%u.a.org/c", i);
+    become_known(&b, id);
+  }
+  for (unsigned i = 0; i < OCC__CIMD_FLIGHTS_PER_HOST; i++) {
+    (void)snprintf(id, sizeof(id), "https://new%u.a.org/c", i);
+    assert_int_equal(ask_by(&b, id, i), OCC__CACHE_FETCH);
+  }
+  assert_int_equal(ask_by(&b, "https://h47.a.org/c", 99), OCC__CACHE_HIT);
   end(&b);
 }
 
@@ -1028,10 +1146,14 @@ int main(void)
     cmocka_unit_test(test_ask__only_known),
     cmocka_unit_test(test_ask__fetches_a_minute),
     cmocka_unit_test(test_ask__fetches_at_once),
+    cmocka_unit_test(test_ask__of_a_domain),
+    cmocka_unit_test(test_ask__domains_of_addresses),
+    cmocka_unit_test(test_ask__a_domain_leaves_room),
     cmocka_unit_test(test_ask__ten_thousand_strangers_push_out_nobody),
     cmocka_unit_test(test_ask__neighbours_push_out_nobody),
     cmocka_unit_test(test_ask__the_idle_make_room),
     cmocka_unit_test(test_ask__a_host_keeps_a_quarter_free),
+    cmocka_unit_test(test_ask__a_domain_keeps_a_quarter_free),
     cmocka_unit_test(test_cancel__a_look_that_no_budget_is_left_for),
     cmocka_unit_test(test_store__is_bounded),
     cmocka_unit_test(test_ask__unknown_keys),

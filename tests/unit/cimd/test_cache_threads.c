@@ -136,6 +136,7 @@ static void run_all(size_t ids, size_t give_up, unsigned *fetches, unsigned *hit
                                   .flights_per_host = 4,
                                   .minute = 120,
                                   .minute_per_host = 100,
+                                  .domain_percent = 25,
                                   .kid_minute = 1,
                                   .most_ms = OCC__CIMD_MOST_MS };
 
@@ -227,6 +228,7 @@ static void play(void (*meanwhile)(size_t who))
                                   .flights_per_host = 4,
                                   .minute = 120,
                                   .minute_per_host = 100,
+                                  .domain_percent = 25,
                                   .kid_minute = 1,
                                   .most_ms = OCC__CIMD_MOST_MS };
   occ_cache_ask ask[3];
