@@ -219,9 +219,9 @@ static void tell(const occ_slot *slot, occ_cache_found *found)
 {
   *found = (occ_cache_found){ .value = slot->value,
                               .fetched = slot->fetched,
-                              .first_seen = slot->first_seen,
-                              .changed = slot->changed,
-                              .changes = slot->changes };
+                              .first_seen = slot->history.first_seen,
+                              .changed = slot->history.changed,
+                              .changes = slot->history.changes };
 }
 
 static occ_cache_step hit(occ_cache *cache, occ_cache_kind kind, occ_slot *slot,
@@ -299,7 +299,7 @@ static occ_cache_step find(occ_cache *cache, const occ_cache_ask *ask, names *n,
 {
   occ_slot *slot = occ__slots_find(&cache->slots[ask->kind], n->name);
 
-  if (slot == NULL || !slot->seen) {
+  if (slot == NULL || !slot->history.seen) {
     if (ask->only_known) {
       return OCC__CACHE_UNKNOWN;
     }
@@ -354,21 +354,6 @@ static int make_room(occ_cache *cache, occ_cache_kind kind, const occ_slot *slot
   return 1;
 }
 
-static void note_changes(occ_slot *slot, const occ_snapshot *now_seen, occ_time now)
-{
-  const unsigned changes = slot->seen ? occ__value_changes(&slot->last, now_seen) : 0;
-
-  if (changes != 0) {
-    slot->changed = now;
-    slot->changes = changes;
-  }
-  if (!slot->seen) {
-    slot->first_seen = now;
-  }
-  slot->seen = 1;
-  slot->last = *now_seen;
-}
-
 static void back_off(occ_slot *slot, int reason, occ_time now)
 {
   int64_t wait = OCC__CIMD_RETRY_MS;
@@ -382,7 +367,7 @@ static void back_off(occ_slot *slot, int reason, occ_time now)
 }
 
 void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *value,
-                      occ_freshness fresh, occ_cache_found *found)
+                      occ_freshness fresh, const occ_history *history, occ_cache_found *found)
 {
   occ_flight *flight;
 
@@ -392,7 +377,11 @@ void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *val
   if (flight != NULL) {
     occ_slot *slot = flight->slot;
 
-    note_changes(slot, &value->snapshot, ask->now);
+    if (history != NULL) {
+      slot->history = *history;
+    } else {
+      occ__history_note(&slot->history, &value->snapshot, ask->now);
+    }
     slot->fetched = ask->now;
     if (make_room(cache, flight->kind, slot, value->size)) {
       occ__value_hold(value); /* the cache's */
@@ -436,6 +425,19 @@ static occ_cache_step fail(occ_cache *cache, const occ_flight *flight, const occ
   return refuse(found, reason);
 }
 
+void occ__cache_past(occ_cache *cache, const occ_cache_ask *ask, occ_history *out)
+{
+  const occ_flight *flight;
+
+  *out = (occ_history){ .seen = 0 };
+  lock(cache);
+  flight = occ__flights_by(&cache->flights, ask->who);
+  if (flight != NULL) {
+    *out = flight->slot->history;
+  }
+  unlock(cache);
+}
+
 occ_cache_step occ__cache_fail(occ_cache *cache, const occ_cache_ask *ask, int reason,
                                occ_cache_found *found)
 {
@@ -469,9 +471,10 @@ static void forget_slot(occ_slots *slots, occ_slot *slot)
     return;
   }
   occ__slots_set(slots, slot, NULL);
-  slot->seen = slot->kept = slot->reason = 0;
-  slot->changed = slot->first_seen = slot->kid_at = 0;
-  slot->changes = slot->failures = 0;
+  slot->history = (occ_history){ .seen = 0 };
+  slot->kept = slot->reason = 0;
+  slot->failures = 0;
+  slot->kid_at = 0;
 }
 
 void occ__cache_forget(occ_cache *cache, occ_span client_id)
@@ -502,7 +505,7 @@ int occ__cache_peek(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found 
   name_entry(cache, ask, &n);
   lock(cache);
   slot = occ__slots_find(&cache->slots[ask->kind], n.name);
-  if (slot != NULL && slot->seen) {
+  if (slot != NULL && slot->history.seen) {
     tell(slot, found);
     found->value = NULL;
   }

@@ -7,7 +7,7 @@
  * fetched for a moment, and a good entry stays what it is. Found in the cache, nothing is parsed or allocated. */
 
 #include "cimd/freshness.h"
-#include "cimd/value.h"
+#include "cimd/history.h"
 
 typedef struct occ_cache occ_cache;
 
@@ -51,7 +51,7 @@ typedef struct occ_cache_ask {
 typedef struct occ_cache_found {
   occ_value *value; /* held for the caller, who drops it */
   occ_time fetched, first_seen, changed;
-  unsigned changes;    /* what changed then; OCC__CHANGED_ bits */
+  unsigned changes;    /* since first_seen; OCC__CHANGED_ bits */
   int stale;           /* after its time */
   int reason;          /* of OCC__CACHE_REFUSED */
   occ_cache_kind kind; /* of OCC__CACHE_MINE: what it was that was fetched */
@@ -69,9 +69,12 @@ typedef enum occ_cache_step {
 
 /* Any thread, these all. */
 occ_cache_step occ__cache_ask(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found *found);
-/* What this request went for was fetched and is good. Takes the caller's hold on value. found as for a hit. */
+/* What this request went for was fetched and is good. Takes the caller's hold on value. history: with value in it; NULL:
+ * value is noted in what there is. found as for a hit. */
 void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *value,
-                      occ_freshness fresh, occ_cache_found *found);
+                      occ_freshness fresh, const occ_history *history, occ_cache_found *found);
+/* The history of what this request went for, before that; blank where there is none. */
+void occ__cache_past(occ_cache *cache, const occ_cache_ask *ask, occ_history *out);
 /* It could not be fetched, or is not good: a reason. OCC__CACHE_HIT where the old one still counts, else _REFUSED. */
 occ_cache_step occ__cache_fail(occ_cache *cache, const occ_cache_ask *ask, int reason,
                                occ_cache_found *found);

@@ -8,6 +8,7 @@
 
 #include "base/lib.h"
 #include "cimd/cimd_options.h"
+#include "cimd/memory.h"
 #include "occ/event.h"
 #include "occ/question.h"
 #include "wire/json_out.h"
@@ -19,7 +20,9 @@ struct occ_cimd {
   occ_arena arena;
   occ_cimd_options options;
   occ_cache *cache;
+  occ_memory memory;
   atomic_size_t holds;
+  atomic_int attached;
 };
 
 static void wake(const void *who)
@@ -49,6 +52,7 @@ int occ_cimd_new(occ_cimd **out, occ_lib *lib, const char *options)
   occ__lib_hold(lib);
   cimd->lib = lib;
   atomic_init(&cimd->holds, 1);
+  atomic_init(&cimd->attached, 0);
   occ__arena_init(&cimd->arena, mem, MAX_OPTIONS);
   rc = occ__cimd_options_read(&cimd->options, &cimd->arena, options);
   if (rc == OCC_OK) {
@@ -97,6 +101,19 @@ int occ_cimd_forget(occ_cimd *cimd, const char *client_id)
   return OCC_OK;
 }
 
+int occ_cimd_remember(occ_cimd *cimd, occ_cimd_recall_fn recall, occ_cimd_keep_fn keep,
+                      void *user_data)
+{
+  if (cimd == NULL || recall == NULL || keep == NULL) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (atomic_load(&cimd->attached)) { /* requests read it without a lock */
+    return OCC_ERR_STATE;
+  }
+  cimd->memory = (occ_memory){ recall, keep, user_data };
+  return OCC_OK;
+}
+
 int occ_cimd_may_connect(const occ_cimd *cimd, const struct sockaddr *address, size_t len)
 {
   return cimd != NULL &&
@@ -117,40 +134,35 @@ static int refuse(occ_txn *txn, const occ_question *q, int reason)
                         silent ? q->len : strlen(word));
 }
 
-static void put_changes(occ_buf *out, unsigned changes)
+static void put_changes(occ_buf *out, const occ_cache_found *found)
 {
-  static const struct {
-    unsigned bit;
-    const char *name;
-  } row[] = { { OCC__CHANGED_METHOD, "method" },
-              { OCC__CHANGED_KEYS, "keys" },
-              { OCC__CHANGED_CAPABILITY, "challenge_supported" } };
-
-  occ__json_name(out, "changes");
-  occ__json_open(out, '[');
-  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-    if ((changes & row[i].bit) != 0) {
-      occ__json_string(out, occ__span_text(row[i].name));
-    }
+  if (found->changed != 0) {
+    occ__json_put_number(out, "changed", found->changed);
+    occ__json_name(out, "changes");
+    occ__history_write_changes(out, found->changes);
   }
-  occ__json_close(out, ']');
 }
 
-/* A key set that was fetched changes on its own. */
+/* A key set changes on its own, and belongs to the client like its document. */
+static void add_changes(const occ_cimd *cimd, const occ_cache_ask *ask, occ_cache_found *found)
+{
+  occ_cache_found known;
+
+  if (occ__cache_peek(cimd->cache, ask, &known)) {
+    found->changed = known.changed > found->changed ? known.changed : found->changed;
+    found->changes |= known.changes;
+  }
+}
+
 static void add_keys(const occ_cimd *cimd, const occ_document *document, const occ_cache_ask *ask,
                      occ_cache_found *found)
 {
   occ_cache_ask keys = *ask;
-  occ_cache_found known;
 
-  if (document->jwks_uri == NULL) {
-    return;
-  }
-  keys.kind = OCC__CACHE_KEYSET;
-  keys.url = occ__span_text(document->jwks_uri);
-  if (occ__cache_peek(cimd->cache, &keys, &known) && known.changed > found->changed) {
-    found->changed = known.changed;
-    found->changes = known.changes;
+  if (document->jwks_uri != NULL) {
+    keys.kind = OCC__CACHE_KEYSET;
+    keys.url = occ__span_text(document->jwks_uri);
+    add_changes(cimd, &keys, found);
   }
 }
 
@@ -172,10 +184,7 @@ static int answer_known(occ_cimd *cimd, occ_txn *txn, const occ_question *q,
   occ__json_string(&out, ask->host);
   occ__json_put_number(&out, "first_seen", found->first_seen);
   occ__json_put_number(&out, "age", ask->now > found->fetched ? ask->now - found->fetched : 0);
-  if (found->changed != 0) {
-    occ__json_put_number(&out, "changed", found->changed);
-    put_changes(&out, found->changes);
-  }
+  put_changes(&out, found);
   if (found->stale) {
     occ__json_name(&out, "stale");
     occ__json_bool(&out, 1);
@@ -216,6 +225,26 @@ static int read_body(const occ_cimd *cimd, const occ_question *q, const occ_cach
   return rc;
 }
 
+/* Into the cache, and what is known of it into the host's memory. OCC_OK or a negative status. */
+static int keep_value(occ_cimd *cimd, const occ_cache_ask *ask, occ_value *value,
+                      occ_freshness fresh, occ_cache_found *found)
+{
+  const int remembers = cimd->memory.recall != NULL;
+  occ_history history;
+  int rc = OCC_OK;
+
+  if (remembers) {
+    occ__cache_past(cimd->cache, ask, &history);
+    rc = occ__memory_note(&cimd->memory, occ__lib_mem(cimd->lib), ask, &value->snapshot, &history);
+  }
+  if (rc == OCC_OK) {
+    occ__cache_store(cimd->cache, ask, value, fresh, remembers ? &history : NULL, found);
+  } else {
+    occ__value_drop(value);
+  }
+  return rc;
+}
+
 /* The response is in the question. A step, or a negative status. */
 static int take_response(occ_cimd *cimd, const occ_question *q, const occ_cache_ask *ask,
                          occ_cache_found *found)
@@ -227,16 +256,14 @@ static int take_response(occ_cimd *cimd, const occ_question *q, const occ_cache_
   if (rc == OCC_OK) {
     rc = read_body(cimd, q, ask, &value);
   }
+  if (rc == OCC_OK) {
+    rc = keep_value(cimd, ask, value, occ__freshness_of(headers, &cimd->options.freshness), found);
+  }
   if (rc < 0) { /* a fault of ours: another request may have more luck */
     occ__cache_cancel(cimd->cache, ask->ticket);
     return rc;
   }
-  if (rc > 0) {
-    return (int)occ__cache_fail(cimd->cache, ask, rc, found);
-  }
-  occ__cache_store(cimd->cache, ask, value, occ__freshness_of(headers, &cimd->options.freshness),
-                   found);
-  return OCC__CACHE_HIT;
+  return rc == OCC_OK ? (int)OCC__CACHE_HIT : (int)occ__cache_fail(cimd->cache, ask, rc, found);
 }
 
 /* From the cache, or from the response that this question came back with: that is what this request went for, whatever
@@ -346,11 +373,35 @@ static int answer_client(occ_txn *txn, const occ_question *q, void *user_data)
 
 /* ---- KEYS ---- */
 
-static int give_set(occ_txn *txn, const occ_question *q, const occ_cache_found *found)
+/* That keys are new may be known only now, when they are asked for, and CLIENT was answered before. */
+static int tell_changes(const occ_cimd *cimd, occ_txn *txn, const occ_cache_ask *ask,
+                        occ_cache_found *found)
+{
+  occ_cache_ask document = *ask;
+  occ_buf out;
+  int rc;
+
+  if (found->changed == 0) {
+    return OCC_OK;
+  }
+  document.kind = OCC__CACHE_DOCUMENT;
+  add_changes(cimd, &document, found);
+  occ__buf_init(&out, occ__lib_mem(cimd->lib), 256);
+  occ__json_open(&out, '{');
+  put_changes(&out, found);
+  occ__json_close(&out, '}');
+  rc = out.rc == OCC_OK ? occ__txn_tell_client(txn, out.base, out.len) : out.rc;
+  occ__buf_clear(&out);
+  return rc;
+}
+
+static int give_set(const occ_cimd *cimd, occ_txn *txn, const occ_question *q,
+                    const occ_cache_ask *ask, occ_cache_found *found)
 {
   const occ_keyset *set = (const occ_keyset *)(const void *)found->value;
+  const int rc = tell_changes(cimd, txn, ask, found);
 
-  return occ_txn_answer(txn, q->ticket, OCC_YES, set->text, set->len);
+  return rc == OCC_OK ? occ_txn_answer(txn, q->ticket, OCC_YES, set->text, set->len) : rc;
 }
 
 /* The document has the set, or names it. ask: of the document, and of the set afterwards. */
@@ -379,7 +430,7 @@ static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_c
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, ask, step, found.reason);
   }
-  rc = give_set(txn, q, &found);
+  rc = give_set(cimd, txn, q, ask, &found);
   occ__value_drop(found.value);
   return rc;
 }
@@ -404,7 +455,7 @@ static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
     return answer_step(cimd, txn, q, &ask, step, found.reason);
   }
   rc = ask.kind == OCC__CACHE_KEYSET
-           ? give_set(txn, q, &found)
+           ? give_set(cimd, txn, q, &ask, &found)
            : answer_set(cimd, txn, q, &ask, (const occ_document *)(const void *)found.value);
   occ__value_drop(found.value);
   return rc;
@@ -444,6 +495,7 @@ int occ_cimd_attach(occ_cimd *cimd, occ_config *config)
   if (cimd == NULL || config == NULL || occ__config_lib(config) != cimd->lib) {
     return OCC_ERR_ARGUMENT;
   }
+  atomic_store(&cimd->attached, 1);
   rc = attach(cimd, config, OCC_ASK_CLIENT, answer_client);
   if (rc == OCC_OK) {
     rc = attach(cimd, config, OCC_ASK_KEYS, answer_keys);

@@ -8,7 +8,7 @@
  * for a newcomer, and newcomers push out each other. Not for threads: the cache's lock is around it. */
 
 #include "base/limits.h"
-#include "cimd/value.h"
+#include "cimd/history.h"
 
 #define OCC__SLOTS_NONE UINT32_MAX
 
@@ -26,10 +26,7 @@ typedef struct occ_slot {
   /* what is known */
   occ_value *value; /* NULL: nothing that is good */
   occ_time fetched, fresh_until, stale_until;
-  occ_time first_seen, changed; /* 0: never */
-  unsigned changes;             /* what changed then */
-  int seen;                     /* last is set */
-  occ_snapshot last;            /* of the last good one, also when it is gone */
+  occ_history history; /* also of what is gone */
   /* what went wrong */
   int reason; /* 0: nothing */
   unsigned failures;

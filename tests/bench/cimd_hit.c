@@ -57,7 +57,7 @@ static occ_cache *fill(void)
     ask = question(i, T0);
     must(occ__cache_ask(cache, &ask, &found) == OCC__CACHE_FETCH, "a fetch");
     occ__cache_store(cache, &ask, occ__value_new(&counts_mem, 3000), (occ_freshness){ 3600000, 0 },
-                     &found);
+                     NULL, &found);
     occ__value_drop(found.value);
   }
   return cache;
@@ -93,7 +93,7 @@ static double miss(occ_cache *cache, occ_time every)
     ask.host = occ__span(name + 8, strlen(name) - 8 - strlen("/client.json"));
     if (occ__cache_ask(cache, &ask, &found) == OCC__CACHE_FETCH) {
       occ__cache_store(cache, &ask, occ__value_new(&counts_mem, 3000),
-                       (occ_freshness){ 3600000, 0 }, &found);
+                       (occ_freshness){ 3600000, 0 }, NULL, &found);
       occ__value_drop(found.value);
     }
   }

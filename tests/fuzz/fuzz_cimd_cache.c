@@ -78,7 +78,7 @@ static void finish(request *r, const occ_cache_ask *ask, unsigned how)
   set->kids = "1";
   set->kids_len = 2;
   set->value.snapshot.capable = (int)(how & 4);
-  occ__cache_store(cache, ask, &set->value, (occ_freshness){ 60000, 1 }, &found);
+  occ__cache_store(cache, ask, &set->value, (occ_freshness){ 60000, 1 }, NULL, &found);
   need(found.value == &set->value);
   occ__value_drop(found.value);
 }

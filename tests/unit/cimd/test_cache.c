@@ -122,7 +122,7 @@ static void store_as(bed *b, const occ_cache_ask *q, int keys, int64_t ms, int m
 
   assert_non_null(value);
   value->snapshot.keys[0] = (uint8_t)keys;
-  occ__cache_store(b->cache, q, value, (occ_freshness){ ms, may_be_stale }, &b->found);
+  occ__cache_store(b->cache, q, value, (occ_freshness){ ms, may_be_stale }, NULL, &b->found);
   assert_ptr_equal(b->found.value, value);
   occ__value_drop(value);
 }
@@ -889,7 +889,7 @@ static void store_key(bed *b, const char *kid)
   set->kids_len = strlen(kid) + 1;
   set->value.snapshot.keys[0] = (uint8_t)kid[0];
   assert_int_equal(occ__cache_ask(b->cache, &q, &b->found), OCC__CACHE_MINE);
-  occ__cache_store(b->cache, &q, &set->value, (occ_freshness){ 10 * LIFE, 1 }, &b->found);
+  occ__cache_store(b->cache, &q, &set->value, (occ_freshness){ 10 * LIFE, 1 }, NULL, &b->found);
   occ__value_drop(b->found.value);
 }
 

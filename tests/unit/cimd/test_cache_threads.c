@@ -102,7 +102,7 @@ static void run(request *r, const occ_cache_ask *ask)
     case OCC__CACHE_MINE:
       r->fetches++;
       occ__cache_store(cache, ask, occ__value_new(&occ__mem_libc, 100), (occ_freshness){ 60000, 0 },
-                       &found);
+                       NULL, &found);
       occ__value_drop(found.value);
       return;
     }
@@ -250,7 +250,7 @@ static void play(void (*meanwhile)(size_t who))
   }
   assert_int_equal(occ__cache_ask(cache, &ask[0], &found), OCC__CACHE_MINE);
   occ__cache_store(cache, &ask[0], occ__value_new(&occ__mem_libc, 100), (occ_freshness){ 60000, 0 },
-                   &found);
+                   NULL, &found);
   occ__value_drop(found.value);
   if (scene.leaves) {
     assert_int_equal(pthread_join(scene.leaver, NULL), 0);

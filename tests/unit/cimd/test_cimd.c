@@ -61,7 +61,38 @@ static void on_wake(void *user_data)
   woken[wakes++] = user_data;
 }
 
-static void web_open_as(web *w, const char *options, const char *json)
+/* The host's memory of clients: of one, which is enough. */
+typedef struct memory {
+  web *w;
+  char record[512];
+  occ_verdict verdict; /* of recall() */
+  unsigned recalls, keeps;
+} memory;
+
+static occ_verdict recall(const char *client_id, char *record, size_t size, void *user_data)
+{
+  memory *m = user_data;
+
+  assert_string_equal(client_id, ID);
+  assert_int_equal(size, sizeof(m->record));
+  assert_int_equal(occ_cimd_forget(m->w->cimd, "https://somebody.else.org/"), OCC_OK); /* no lock */
+  memcpy(record, m->record, size);
+  m->recalls++;
+  return m->verdict;
+}
+
+static void keep(const char *client_id, const char *record, void *user_data)
+{
+  memory *m = user_data;
+
+  assert_string_equal(client_id, ID);
+  assert_true(strlen(record) < sizeof(m->record));
+  strcpy(m->record, record);
+  m->verdict = OCC_YES;
+  m->keeps++;
+}
+
+static void web_open_with(web *w, const char *options, const char *json, memory *m)
 {
   occ_config *config = NULL;
 
@@ -70,6 +101,11 @@ static void web_open_as(web *w, const char *options, const char *json)
   x_init(&w->x, SIZE_MAX, false);
   w->x.client = w->x.metadata = NULL;
   assert_int_equal(occ_cimd_new(&w->cimd, w->x.lib, options), OCC_OK);
+  if (m != NULL) {
+    m->w = w;
+    m->recalls = m->keeps = 0;
+    assert_int_equal(occ_cimd_remember(w->cimd, recall, keep, m), OCC_OK);
+  }
   assert_int_equal(occ_config_new(&config, w->x.lib, X_ISSUER), OCC_OK);
   assert_int_equal(occ_keyring_attach(w->x.ring, config), OCC_OK);
   assert_int_equal(occ_cimd_attach(w->cimd, config), OCC_OK);
@@ -77,6 +113,11 @@ static void web_open_as(web *w, const char *options, const char *json)
   assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
   assert_int_equal(occ_server_new(&w->x.server, config), OCC_OK);
   occ_config_free(config);
+}
+
+static void web_open_as(web *w, const char *options, const char *json)
+{
+  web_open_with(w, options, json, NULL);
 }
 
 static void web_open(web *w, const char *options)
@@ -496,6 +537,230 @@ static void test_client__facts_for_the_policy(void **state)
   web_close(&w);
 }
 
+/* Changes add up: what is back to what it was has changed, too. */
+static void test_client__changes_add_up(void **state)
+{
+  static const struct {
+    const char *document, *key, *changes;
+  } row[] = {
+    { DOC(PKJWT JWKS(A("1")) GRANTS FLAG), TEST_CLIENT_A_PRIVATE, NULL },
+    { DOC(PKJWT JWKS(B("1")) GRANTS FLAG), TEST_CLIENT_B_PRIVATE, "[\"keys\"]" },
+    { DOC(PKJWT JWKS(B("1")) GRANTS), TEST_CLIENT_B_PRIVATE, "[\"keys\",\"challenge_supported\"]" },
+    { DOC(PKJWT JWKS(A("1")) GRANTS FLAG), TEST_CLIENT_A_PRIVATE,
+      "[\"keys\",\"challenge_supported\"]" },
+  };
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+
+    put_page(&w, 0, ID, row[i].document);
+    w.x.now = X_T0 + (occ_time)i * 300000;
+    txn = at_decide(&w, signed_by(&w, row[i].key, "1"));
+    assert_int_equal(fact(txn, "/client/first_seen"), X_T0);
+    assert_int_equal(fact(txn, "/client/changed"), i == 0 ? -1 : w.x.now);
+    if (i > 0) {
+      assert_string_equal(occ_txn_fact(txn, "/client/changes", NULL), row[i].changes);
+    }
+    occ_txn_free(txn);
+  }
+  web_close(&w);
+}
+
+/* ---- A memory of the host's ---- */
+
+/* With facts of a request signed by that key: first_seen, changed (0: never), changes. */
+static void is_known_as(web *w, const char *key, const char *kid, occ_time first_seen,
+                        occ_time changed, const char *changes)
+{
+  occ_txn *txn = at_decide(w, signed_by(w, key, kid));
+  const char *found = occ_txn_fact(txn, "/client/changes", NULL);
+
+  assert_int_equal(fact(txn, "/client/first_seen"), first_seen);
+  assert_string_equal(found == NULL ? "" : found, changes);
+  assert_int_equal(fact(txn, "/client/changed"), changed == 0 ? -1 : changed);
+  occ_txn_free(txn);
+}
+
+static void restart(web *w, memory *m, occ_time now, const char *document, const char *set)
+{
+  web_close(w);
+  web_open_with(w, NULL, CONFIG, m);
+  w->x.now = now;
+  put_page(w, 0, ID, document);
+  put_page(w, 1, KEYS_URL, set);
+}
+
+/* It is asked, and told, where something may be new, and nowhere else. */
+static void test_memory__is_asked_when_there_is_news(void **state)
+{
+  memory m = { .verdict = OCC_NO };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS FLAG));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 1);
+  assert_int_equal(m.keeps, 1);
+  w.x.now += 300000; /* fetched again, and the same */
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 1);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS FLAG));
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, w.x.now, "[\"keys\"]");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 2);
+  w.page[0].status = 404;
+  w.x.now += 300000;
+  ends(&w, "it is gone", PUBLIC, OCC_REFUSE, 401, "client_unknown");
+  assert_int_equal(m.recalls, 2);
+  web_close(&w);
+}
+
+/* Over restarts, and what has changed meanwhile. */
+static void test_memory__lasts(void **state)
+{
+  const occ_time day = 86400000;
+  memory m = { .verdict = OCC_NO };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS FLAG));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.keeps, 2);
+  restart(&w, &m, X_T0 + day, DOC(PKJWT URI GRANTS FLAG), SET(A("1")));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 0);
+  restart(&w, &m, X_T0 + 2 * day, DOC(PKJWT URI GRANTS FLAG), SET(B("1")));
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 2 * day, "[\"keys\"]");
+  assert_int_equal(m.keeps, 1);
+  restart(&w, &m, X_T0 + 3 * day, DOC(PKJWT URI GRANTS), SET(B("1")));
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 3 * day,
+              "[\"keys\",\"challenge_supported\"]");
+  restart(&w, &m, X_T0 + 4 * day, DOC(PKJWT URI GRANTS), SET(B("1")));
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 3 * day,
+              "[\"keys\",\"challenge_supported\"]");
+  assert_int_equal(m.keeps, 0);
+  web_close(&w);
+}
+
+/* Another node has seen it before, and has seen it change. */
+static void test_memory__of_several_nodes(void **state)
+{
+  memory m = { .verdict = OCC_NO };
+  web first, second;
+  (void)state;
+
+  web_open_with(&second, NULL, CONFIG, &m);
+  put_page(&second, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&second, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  web_open_with(&first, NULL, CONFIG, &m);
+  first.x.now = X_T0 + 1000;
+  put_page(&first, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS));
+  is_known_as(&first, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 1000, "[\"keys\"]");
+  web_close(&first);
+  m.w = &second;
+  put_page(&second, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS));
+  second.x.now = X_T0 + 300000;
+  is_known_as(&second, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 1000, "[\"keys\"]");
+  web_close(&second);
+}
+
+/* What a host has from elsewhere. */
+static void test_memory__of_another_origin(void **state)
+{
+  static const struct {
+    const char *why, *record;
+    occ_time first_seen;
+  } row[] = {
+    { "known for long", "{\"first_seen\":1700000000000}", INT64_C(1700000000000) },
+    { "for longer than we know", "{\"first_seen\":1900000000000}", X_T0 },
+    { "nothing of use", "{}", X_T0 },
+    { "no record", "{\"first_seen\":", X_T0 },
+    { "empty", "", X_T0 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    memory m = { .verdict = OCC_YES };
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    memset(m.record, 'x', sizeof(m.record)); /* without an end, too */
+    strcpy(m.record, row[i].record);
+    web_open_with(&w, NULL, CONFIG, &m);
+    put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+    is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", row[i].first_seen, 0, "");
+    assert_int_equal(m.keeps, 1);
+    web_close(&w);
+  }
+}
+
+static void test_memory__without_an_end(void **state)
+{
+  memory m = { .verdict = OCC_YES };
+  web w;
+  (void)state;
+
+  memset(m.record, '[', sizeof(m.record));
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.keeps, 1);
+  web_close(&w);
+}
+
+/* What it cannot say now it is asked again, and nothing is put in its place. */
+static void test_memory__is_away(void **state)
+{
+  memory m = { .verdict = OCC_RETRY, .record = "{\"first_seen\":1700000000000}" };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 1);
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 0);
+  m.verdict = OCC_YES;
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", INT64_C(1700000000000), 0, "");
+  assert_int_equal(m.keeps, 1);
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", INT64_C(1700000000000), 0, "");
+  assert_int_equal(m.recalls, 3);
+  web_close(&w);
+}
+
+/* Forgotten here, it is not forgotten there. */
+static void test_memory__of_what_is_forgotten(void **state)
+{
+  memory m = { .verdict = OCC_NO };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(occ_cimd_forget(w.cimd, ID), OCC_OK);
+  w.x.now += 1000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 1);
+  web_close(&w);
+}
+
 /* ---- Keys ---- */
 
 static void test_keys__of_jwks_uri(void **state)
@@ -533,6 +798,30 @@ static void test_keys__of_jwks_uri(void **state)
   is_granted(&w, "F06", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
   w.x.now += 300000; /* F10 */
   ends(&w, "F10", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"), OCC_FAILED, 503, "host_retry");
+  web_close(&w);
+}
+
+/* The request that finds the new keys has it in its facts, and what has changed before. */
+static void test_keys__are_new_at_once(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS FLAG));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
+  w.x.now = X_T0 + 1000; /* an unknown kid */
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "2", X_T0, X_T0 + 1000, "[\"keys\"]");
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+  w.x.now = X_T0 + 300000; /* the document first; the set is younger */
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, X_T0 + 300000,
+              "[\"keys\",\"challenge_supported\"]");
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  w.x.now = X_T0 + 301000; /* its time is over */
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, X_T0 + 301000,
+              "[\"keys\",\"challenge_supported\"]");
   web_close(&w);
 }
 
@@ -939,12 +1228,14 @@ static void test_txn__survives_every_failed_allocation(void **state)
   (void)state;
 
   for (size_t n = 0; !ended && n < 400; n++) {
+    memory m = { .verdict = OCC_YES };
     occ_txn *txn;
     web w;
 
-    web_open(&w, NULL);
+    strcpy(m.record, "{\"first_seen\":5,\"keys\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
+    web_open_with(&w, NULL, CONFIG, &m);
     put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
-    put_page(&w, 1, KEYS_URL, SET(A("1")));
+    put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
     w.x.fm.until = w.x.fm.count + n;
     txn = web_txn(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
     if (txn != NULL) {
@@ -1002,6 +1293,11 @@ static void test_cimd__arguments(void **state)
   assert_null(cimd);
   assert_int_equal(occ_cimd_new(&cimd, w.x.lib, "[]"), OCC_ERR_SYNTAX);
   assert_null(cimd);
+  assert_int_equal(occ_cimd_remember(NULL, recall, keep, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_remember(w.cimd, NULL, keep, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_remember(w.cimd, recall, NULL, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_remember(w.cimd, recall, keep, NULL), OCC_ERR_STATE);
+  occ_cimd_hold(NULL);
   assert_int_equal(occ_cimd_attach(NULL, NULL), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_cimd_attach(w.cimd, NULL), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_cimd_forget(NULL, NULL), OCC_ERR_ARGUMENT);
@@ -1036,7 +1332,16 @@ int main(void)
     cmocka_unit_test(test_client__grants),
     cmocka_unit_test(test_client__challenge_only_with_the_flag),
     cmocka_unit_test(test_client__facts_for_the_policy),
+    cmocka_unit_test(test_client__changes_add_up),
+    cmocka_unit_test(test_memory__is_asked_when_there_is_news),
+    cmocka_unit_test(test_memory__lasts),
+    cmocka_unit_test(test_memory__of_several_nodes),
+    cmocka_unit_test(test_memory__of_another_origin),
+    cmocka_unit_test(test_memory__without_an_end),
+    cmocka_unit_test(test_memory__is_away),
+    cmocka_unit_test(test_memory__of_what_is_forgotten),
     cmocka_unit_test(test_keys__of_jwks_uri),
+    cmocka_unit_test(test_keys__are_new_at_once),
     cmocka_unit_test(test_keys__failures),
     cmocka_unit_test(test_keys__the_fetch_has_its_limit),
     cmocka_unit_test(test_keys__of_others_are_the_hosts),
