@@ -175,6 +175,39 @@ occ_txn *live_txn(live *x, const char *path, const char *more, void *user_data)
   return txn;
 }
 
+void live_assertion(const live *x, char *out, size_t size, const char *path)
+{
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  char part[2][512];
+  size_t used;
+
+  (void)snprintf(part[0], sizeof(part[0]), "{\"alg\":\"ES256\",\"kid\":\"k\"}");
+  (void)snprintf(part[1], sizeof(part[1]),
+                 "{\"iss\":\"https://" WEB_HOST ":%u%s\",\"sub\":\"https://" WEB_HOST
+                 ":%u%s\",\"aud\":\"https://as.example\",\"jti\":\"j\",\"exp\":%lld}",
+                 web_port(x->web), path, web_port(x->web), path, (long long)(x->now / 1000 + 60));
+  used =
+      (size_t)snprintf(out, size,
+                       "&grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:"
+                       "client-assertion-type:jwt-bearer&client_assertion=");
+  for (int p = 0; p < 2; p++) {
+    const unsigned char *in = (const unsigned char *)part[p];
+
+    for (size_t i = 0, len = strlen(part[p]); i < len; i += 3) {
+      const unsigned long group = (unsigned long)in[i] << 16 |
+                                  (i + 1 < len ? (unsigned long)in[i + 1] << 8 : 0) |
+                                  (i + 2 < len ? in[i + 2] : 0u);
+
+      for (size_t k = 0; k < (len - i >= 3 ? 4 : len - i + 1); k++) {
+        out[used++] = alphabet[group >> (18 - 6 * k) & 63];
+      }
+    }
+    out[used++] = '.';
+  }
+  memset(out + used, 'A', 86);
+  out[used + 86] = '\0';
+}
+
 /* The last `"name":"value"`. */
 static void find_last(char *out, size_t size, const char *json, const char *name)
 {

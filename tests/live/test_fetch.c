@@ -750,10 +750,6 @@ static void test_crowd__fetches_once(void **state)
 
 /* ---- Key sets ---- */
 
-#define PKJWT                                                                                      \
-  "grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:client-assertion-"    \
-  "type:jwt-bearer"
-
 /* The document names a key set on the other host; that one is data's. */
 static void say_keys(web_conn *c, const void *data)
 {
@@ -774,37 +770,6 @@ static void say_keys(web_conn *c, const void *data)
   (void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n" JSON "Content-Length: %zu\r\n\r\n",
                  strlen(body));
   (void)(web_say(c, head) && web_say(c, body));
-}
-
-/* An assertion whose signature does not matter: its keys are looked for before. */
-static void assertion_for(char *out, size_t size, const char *path)
-{
-  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  char part[2][512];
-  size_t used;
-
-  (void)snprintf(part[0], sizeof(part[0]), "{\"alg\":\"ES256\",\"kid\":\"k\"}");
-  (void)snprintf(part[1], sizeof(part[1]),
-                 "{\"iss\":\"https://" WEB_HOST ":%u%s\",\"sub\":\"https://" WEB_HOST
-                 ":%u%s\",\"aud\":\"https://as.example\",\"jti\":\"j\",\"exp\":%lld}",
-                 web_port(x.web), path, web_port(x.web), path, (long long)(x.now / 1000 + 60));
-  used = (size_t)snprintf(out, size, "&" PKJWT "&client_assertion=");
-  for (int p = 0; p < 2; p++) {
-    const unsigned char *in = (const unsigned char *)part[p];
-
-    for (size_t i = 0, len = strlen(part[p]); i < len; i += 3) {
-      const unsigned long group = (unsigned long)in[i] << 16 |
-                                  (i + 1 < len ? (unsigned long)in[i + 1] << 8 : 0) |
-                                  (i + 2 < len ? in[i + 2] : 0u);
-
-      for (size_t k = 0; k < (len - i >= 3 ? 4 : len - i + 1); k++) {
-        out[used++] = alphabet[group >> (18 - 6 * k) & 63];
-      }
-    }
-    out[used++] = '.';
-  }
-  memset(out + used, 'A', 86);
-  out[used + 86] = '\0';
 }
 
 static void say_key_octets(web_conn *c, const void *data)
@@ -849,7 +814,7 @@ static void test_key_set__by_the_same_recipe(void **state)
     print_message("  %s\n", rows[i].why);
     path_of(path, i);
     x.now += 120000;
-    assertion_for(more, sizeof(more), path);
+    live_assertion(&x, more, sizeof(more), path);
     web_behave(x.web, WEB_TLS, say_keys, &rows[i]);
     live_ask_more(&x, path, more, x.now, &got);
     is_as_expected(&rows[i], &got);
@@ -877,7 +842,7 @@ static void test_key_set__shares_the_deadline(void **state)
 
   live_open(&x, &options);
   x.now += 120000;
-  assertion_for(more, sizeof(more), "/late");
+  live_assertion(&x, more, sizeof(more), "/late");
   web_behave(x.web, WEB_TLS, say_document_late, &keys);
   live_ask_more(&x, "/late", more, x.now, &got);
   is_as_expected(&keys, &got);

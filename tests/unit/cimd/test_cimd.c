@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <openssl/hmac.h>
 #include <sys/socket.h>
 
 #include "txn_host.h"
@@ -208,23 +209,39 @@ static void is_granted(web *w, const char *why, const char *body)
   ends(w, why, body, OCC_GRANT, 0, NULL);
 }
 
-/* A body with an assertion; the last one made, freed by the next. */
-static const char *signed_by(web *w, const char *key, const char *kid)
+static const char *claims_now(const web *w)
 {
-  static char body[8 * 1024];
+  static char claims[512];
   static unsigned number;
-  char header[128], claims[512];
-  char *token;
 
-  (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
   (void)snprintf(claims, sizeof(claims),
                  "{\"iss\":\"" ID "\",\"sub\":\"" ID "\",\"aud\":\"" X_ISSUER
                  "\",\"jti\":\"j%u\",\"exp\":%lld}",
                  number++, (long long)(w->x.now / 1000 + 60));
-  token = test_jws(key, header, claims);
+  return claims;
+}
+
+/* A body with this assertion, which is freed; the last one made. */
+static const char *with_assertion(char *token)
+{
+  static char body[8 * 1024];
+
   (void)snprintf(body, sizeof(body), X_BODY "&" TYPE "&client_assertion=%s", token);
   free(token);
   return body;
+}
+
+static const char *signed_as(const web *w, const char *key, const char *header)
+{
+  return with_assertion(test_jws(key, header, claims_now(w)));
+}
+
+static const char *signed_by(const web *w, const char *key, const char *kid)
+{
+  char header[128];
+
+  (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
+  return signed_as(w, key, header);
 }
 
 /* ---- Who is fetched ---- */
@@ -306,20 +323,81 @@ static void test_client__is_not_fetched(void **state)
   }
 }
 
-/* G01: the form and the assertion name two. */
+/* G01, G02: two names, or somebody whom the host does not vouch for. Basic: "https%3A..:x". */
 static void test_client__two_names(void **state)
 {
-  char body[8 * 1024];
-  web w;
+#define OTHER "&client_id=https://other.example.org/c"
+#define BASIC "Basic aHR0cHMlM0ElMkYlMkZhcHAuZXhhbXBsZS5vcmclMkZjOng="
+  static const struct {
+    const char *why, *body; /* NULL: an assertion */
+    const char *more, *authorization, *client, *reason;
+    int status;
+  } row[] = {
+    { "G01 form and assertion", NULL, OTHER, NULL, NULL, "client_mismatch", 401 },
+    { "G01 form and Basic", X_BODY, OTHER, BASIC, NULL, "client_credentials_unverified", 401 },
+    { "G01 assertion and Basic", NULL, "", BASIC, NULL, "client_methods_several", 400 },
+    { "G01 form and Basic, which the host has verified", X_BODY, OTHER, BASIC, ID,
+      "client_mismatch", 401 },
+    { "G02 Basic", X_BODY, "", BASIC, NULL, "client_credentials_unverified", 401 },
+    { "G02 Basic and the same name", X_BODY, "&client_id=" ID, BASIC, NULL,
+      "client_credentials_unverified", 401 },
+    { "G02 a secret", X_BODY, "&client_id=" ID "&client_secret=x", NULL, NULL,
+      "client_credentials_unverified", 401 },
+  };
   (void)state;
 
-  web_open(&w, NULL);
-  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
-  (void)snprintf(body, sizeof(body), "%s&client_id=https://other.example.org/c",
-                 signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
-  ends(&w, "G01", body, OCC_REFUSE, 401, "client_mismatch");
-  assert_int_equal(w.fetched, 0);
-  web_close(&w);
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    char body[8 * 1024];
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    w.x.client = row[i].client;
+    put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+    (void)snprintf(body, sizeof(body), "%s%s",
+                   row[i].body != NULL ? row[i].body : signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"),
+                   row[i].more);
+    txn = web_txn(&w, body);
+    if (row[i].authorization != NULL) {
+      assert_int_equal(occ_txn_add_header(txn, "Authorization", row[i].authorization,
+                                          strlen(row[i].authorization)),
+                       OCC_OK);
+    }
+    (void)web_run(&w, txn);
+    assert_int_equal(occ_txn_outcome(txn), OCC_REFUSE);
+    assert_string_equal(occ_txn_reason(txn), row[i].reason);
+    assert_int_equal(occ_txn_http_status(txn), row[i].status);
+    assert_int_equal(w.fetched, 0);
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
+/* G10: whatever octets an id has, what is logged is one line of what can be shown. */
+static void test_client__is_logged_safely(void **state)
+{
+  static const char *const id[] = { "%0d%0a", "%1b[31m", "%7f", "%00", "%c2%9b", "%22%5c" };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(id); i++) {
+    char body[256];
+    const char *log;
+    occ_txn *txn;
+    web w;
+
+    web_open(&w, NULL);
+    (void)snprintf(body, sizeof(body), PUBLIC "%sforged", id[i]);
+    txn = web_ended(&w, body);
+    assert_int_equal(w.fetched, 0);
+    log = occ_txn_log(txn, NULL);
+    assert_non_null(log);
+    for (; *log != '\0'; log++) {
+      assert_true(*log >= 0x20 && *log < 0x7f);
+    }
+    occ_txn_free(txn);
+    web_close(&w);
+  }
 }
 
 /* G05: which hosts, for what is in the cache too (another cimd with another list refuses before it looks). */
@@ -956,6 +1034,122 @@ static void test_keys__of_evidence(void **state)
   }
 }
 
+/* F09: whoever has the public key cannot sign with it; and neither it nor the document is fetched for that. */
+static void test_keys__are_for_signatures(void **state)
+{
+  static const char *const secret[] = { TEST_CLIENT_A_PUBLIC, A("1"), SET(A("1")), "" };
+  static const char *const document[] = { DOC(PKJWT JWKS(A("1")) GRANTS), DOC(PKJWT URI GRANTS) };
+  static const char none[] = "{\"alg\":\"none\",\"kid\":\"1\"}";
+  static const char hs256[] = "{\"alg\":\"HS256\",\"kid\":\"1\"}";
+  (void)state;
+
+  for (size_t d = 0; d < X_ROWS(document); d++) {
+    for (size_t i = 0; i <= X_ROWS(secret); i++) { /* the last one: alg none */
+      const char *header = i < X_ROWS(secret) ? hs256 : none, *claims, *key;
+      unsigned char mac[32];
+      unsigned len = 0;
+      char *token;
+      web w;
+
+      print_message("  F09 %s\n", header);
+      web_open(&w, NULL);
+      put_page(&w, 0, ID, document[d]);
+      put_page(&w, 1, KEYS_URL, SET(A("1")));
+      claims = claims_now(&w);
+      token = test_token(header, strlen(header), claims, strlen(claims), "", 0);
+      if (i < X_ROWS(secret)) {
+        key = secret[i];
+        assert_non_null(HMAC(EVP_sha256(), key, (int)strlen(key), (unsigned char *)token,
+                             strlen(token) - 1, mac, &len));
+        free(token);
+        token = test_token(header, strlen(header), claims, strlen(claims), mac, len);
+      }
+      ends(&w, "F09", with_assertion(token), OCC_REFUSE, 401,
+           i < X_ROWS(secret) ? "jose_alg" : "jose_malformed");
+      assert_int_equal(w.fetched, 0);
+      token = test_token(none, strlen(none), claims, strlen(claims), "no signature", 12);
+      ends(&w, "F09 none, and something", with_assertion(token), OCC_REFUSE, 401, "jose_alg");
+      assert_int_equal(w.fetched, 0);
+      is_granted(&w, "F09 the right one", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+      web_close(&w);
+    }
+  }
+}
+
+/* F07: without a kid the one key that would do; where several would, nobody tries them in turn. */
+static void test_keys__without_a_kid(void **state)
+{
+#define ED "{" TEST_ISSUER_ED_MEMBERS ",\"kid\":\"3\"}"
+  static const struct {
+    const char *why, *set, *key;
+    int granted;
+  } row[] = {
+    { "F07 one", SET(A("1")), TEST_CLIENT_A_PRIVATE, 1 },
+    { "F07 one of its kind", SET(ED "," A("1")), TEST_CLIENT_A_PRIVATE, 1 },
+    { "F07 one that would do, and did not sign", SET(ED "," A("1")), TEST_CLIENT_B_PRIVATE, 0 },
+    { "F07 two, the first", SET(A("1") "," B("2")), TEST_CLIENT_A_PRIVATE, 0 },
+    { "F07 two, the second", SET(A("1") "," B("2")), TEST_CLIENT_B_PRIVATE, 0 },
+    { "F07 none of its kind", SET(ED), TEST_CLIENT_A_PRIVATE, 0 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+    put_page(&w, 1, KEYS_URL, row[i].set);
+    ends(&w, row[i].why, signed_as(&w, row[i].key, "{\"alg\":\"ES256\"}"),
+         row[i].granted ? OCC_GRANT : OCC_REFUSE, row[i].granted ? 0 : 401, NULL);
+    assert_int_equal(w.fetched, 2);
+    web_close(&w);
+  }
+}
+
+/* F10: a key that is taken away counts for as long as the set does, and no longer. */
+static void test_keys__taken_away(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  w.page[0] = (page){ ID, DOC(PKJWT URI GRANTS), JSON_TYPE "Cache-Control: max-age=3600\r\n", 200 };
+  put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
+  is_granted(&w, "F10 it is there", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  w.x.now = X_T0 + 299999;
+  is_granted(&w, "F10 in its time", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"));
+  assert_int_equal(w.fetched, 0);
+  w.x.now++;
+  ends(&w, "F10 after it", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"), OCC_REFUSE, 401,
+       "jose_key_unknown");
+  is_granted(&w, "F10 the other", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  web_close(&w);
+}
+
+/* F11: keys are fetched out of the budget of the host where they are. */
+static void test_keys__of_another_host(void **state)
+{
+  static const char elsewhere[] = "https://keys.example.net/k";
+  web w;
+  (void)state;
+
+  web_open(&w, "{\"fetches_per_minute_per_host\":1}");
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  ends(&w, "F11 the same host", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"), OCC_FAILED, 503,
+       "host_retry");
+  assert_int_equal(w.fetched, 1);
+  web_close(&w);
+  web_open(&w, "{\"fetches_per_minute_per_host\":1}");
+  put_page(&w, 0, ID, DOC(PKJWT ",\"jwks_uri\":\"https://keys.example.net/k\"" GRANTS));
+  put_page(&w, 1, elsewhere, SET(A("1")));
+  is_granted(&w, "F11 another", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(w.fetched, 2);
+  web_close(&w);
+}
+
 /* D12, AU-2, AU-3 */
 static void test_client__must_authenticate(void **state)
 {
@@ -1326,6 +1520,7 @@ int main(void)
     cmocka_unit_test(test_client__the_fetch_has_its_limit),
     cmocka_unit_test(test_client__is_not_fetched),
     cmocka_unit_test(test_client__two_names),
+    cmocka_unit_test(test_client__is_logged_safely),
     cmocka_unit_test(test_client__hosts),
     cmocka_unit_test(test_client__failures_look_alike_outside),
     cmocka_unit_test(test_client__budget),
@@ -1346,6 +1541,10 @@ int main(void)
     cmocka_unit_test(test_keys__the_fetch_has_its_limit),
     cmocka_unit_test(test_keys__of_others_are_the_hosts),
     cmocka_unit_test(test_keys__of_evidence),
+    cmocka_unit_test(test_keys__are_for_signatures),
+    cmocka_unit_test(test_keys__without_a_kid),
+    cmocka_unit_test(test_keys__taken_away),
+    cmocka_unit_test(test_keys__of_another_host),
     cmocka_unit_test(test_client__must_authenticate),
     cmocka_unit_test(test_wait__a_follower_has_what_was_fetched),
     cmocka_unit_test(test_wait__a_follower_takes_over),
