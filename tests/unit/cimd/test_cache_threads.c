@@ -30,8 +30,9 @@ typedef struct request {
   pthread_t thread;
   pthread_mutex_t own;         /* held while it asks, and while it is woken */
   size_t number, ids, give_up; /* so many times it goes away instead of fetching */
-  int awake;
-  unsigned fetches, hits, refusals;
+  int impatient;               /* it goes away instead of waiting */
+  int awake, has_gone;         /* ... and may not be woken then */
+  unsigned fetches, hits, refusals, late;
 } request;
 
 static occ_cache *cache;
@@ -43,8 +44,10 @@ static void wake(const void *who)
 {
   request *r = &requests[(const request *)who - requests];
 
+  (void)sched_yield(); /* somebody else's turn, to come too late */
   (void)pthread_mutex_lock(&r->own);
   (void)pthread_mutex_lock(&lock);
+  r->late += r->has_gone != 0;
   r->awake = 1;
   (void)pthread_cond_broadcast(&woken);
   (void)pthread_mutex_unlock(&lock);
@@ -58,6 +61,18 @@ static void sleep_until_woken(request *r)
     (void)pthread_cond_wait(&woken, &lock);
   }
   r->awake = 0;
+  (void)pthread_mutex_unlock(&lock);
+}
+
+/* Without its own lock: whoever wakes it just now may want that. */
+static void go_away(request *r, occ_ticket ticket)
+{
+  for (size_t i = 0; i < r->number; i++) {
+    (void)sched_yield();
+  }
+  occ__cache_cancel(cache, ticket);
+  (void)pthread_mutex_lock(&lock);
+  r->has_gone = 1;
   (void)pthread_mutex_unlock(&lock);
 }
 
@@ -87,6 +102,10 @@ static void run(request *r, const occ_cache_ask *ask)
       r->refusals++;
       return;
     case OCC__CACHE_WAIT:
+      if (r->impatient) {
+        go_away(r, ask->ticket);
+        return;
+      }
       sleep_until_woken(r);
       break;
     case OCC__CACHE_FETCH:
@@ -127,7 +146,7 @@ static void *thread(void *argument)
   return NULL;
 }
 
-static void run_all(size_t ids, size_t give_up, unsigned *fetches, unsigned *hits)
+static void run_all(size_t ids, size_t give_up, size_t impatient, unsigned *fetches, unsigned *hits)
 {
   const occ_cache_rules rules = { .entries = { 64, 64 },
                                   .per_host = 16,
@@ -143,7 +162,9 @@ static void run_all(size_t ids, size_t give_up, unsigned *fetches, unsigned *hit
   *fetches = *hits = 0;
   assert_int_equal(occ__cache_new(&cache, &occ__mem_libc, &rules, hash_key, wake), OCC_OK);
   for (size_t i = 0; i < THREADS; i++) {
-    requests[i] = (request){ .number = i, .ids = ids, .give_up = i < give_up ? 1 : 0 };
+    requests[i] = (request){
+      .number = i, .ids = ids, .give_up = i < give_up ? 1 : 0, .impatient = i >= THREADS - impatient
+    };
     assert_int_equal(pthread_mutex_init(&requests[i].own, NULL), 0);
   }
   for (size_t i = 0; i < THREADS; i++) {
@@ -152,6 +173,7 @@ static void run_all(size_t ids, size_t give_up, unsigned *fetches, unsigned *hit
   for (size_t i = 0; i < THREADS; i++) {
     assert_int_equal(pthread_join(requests[i].thread, NULL), 0);
     assert_int_equal(requests[i].refusals, 0);
+    assert_int_equal(requests[i].late, 0);
     (void)pthread_mutex_destroy(&requests[i].own);
     *fetches += requests[i].fetches;
     *hits += requests[i].hits;
@@ -165,7 +187,7 @@ static void test_ask__fifty_threads_one_fetch(void **state)
   (void)state;
 
   for (int round = 0; round < 20; round++) {
-    run_all(1, 0, &fetches, &hits);
+    run_all(1, 0, 0, &fetches, &hits);
     assert_int_equal(fetches, 1);
     assert_int_equal(hits, THREADS - 1);
   }
@@ -177,7 +199,7 @@ static void test_ask__several_ids(void **state)
   (void)state;
 
   for (int round = 0; round < 5; round++) {
-    run_all(IDS, 0, &fetches, &hits);
+    run_all(IDS, 0, 0, &fetches, &hits);
     assert_int_equal(fetches, IDS);
     assert_int_equal(hits, IDS * (THREADS - 1));
   }
@@ -190,9 +212,22 @@ static void test_cancel__somebody_takes_over(void **state)
   (void)state;
 
   for (int round = 0; round < 20; round++) {
-    run_all(1, 10, &fetches, &hits);
+    run_all(1, 10, 0, &fetches, &hits);
     assert_int_equal(fetches, 1);
     assert_in_range(hits, THREADS - 11, THREADS - 1);
+  }
+}
+
+/* Nobody who has gone is woken, whenever he goes. */
+static void test_cancel__those_who_wait(void **state)
+{
+  unsigned fetches, hits;
+  (void)state;
+
+  for (int round = 0; round < 50; round++) {
+    run_all(1, 5, 25, &fetches, &hits);
+    assert_int_equal(fetches, 1);
+    assert_in_range(hits, THREADS - 25 - 6, THREADS - 1);
   }
 }
 
@@ -373,6 +408,7 @@ int main(void)
     cmocka_unit_test(test_ask__fifty_threads_one_fetch),
     cmocka_unit_test(test_ask__several_ids),
     cmocka_unit_test(test_cancel__somebody_takes_over),
+    cmocka_unit_test(test_cancel__those_who_wait),
     cmocka_unit_test(test_wake__others_may_ask),
     cmocka_unit_test(test_wake__once_more),
     cmocka_unit_test(test_wake__run_and_freed_inside),
