@@ -148,6 +148,10 @@ static void step(unsigned what, unsigned which)
                     now + 10000 };
     run(r, what / 8);
   } else {
+    if (what % 8 == 3 && r->doing == WAITING) { /* it wants something else now */
+      r->client = (which / REQUESTS) % CLIENTS;
+      r->kind = r->kind == OCC__CACHE_KEYSET ? OCC__CACHE_DOCUMENT : OCC__CACHE_KEYSET;
+    }
     run(r, what / 8);
   }
 }
