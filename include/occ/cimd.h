@@ -49,13 +49,14 @@ OCC_API int occ_cimd_new(occ_cimd **out, occ_lib *lib, const char *options) OCC_
  * @param[in] cimd    what to attach
  * @param[in] config  servers made from it have it, and hold it
  * @return OCC_OK
- * @return OCC_ERR_ARGUMENT
+ * @return OCC_ERR_ARGUMENT: also where config was made in another lib
  * @return OCC_ERR_MEMORY
  */
 OCC_API int occ_cimd_attach(occ_cimd *cimd, occ_config *config);
 
 /**
- * Forgets what is known of a client: it is fetched afresh, and counts as never seen.
+ * Forgets what is known of a client: it is fetched afresh, and counts as never seen. What the host
+ * keeps of it is the host's to forget.
  *
  * @param[in] cimd       which one
  * @param[in] client_id  its URL; may be NULL: all of them
@@ -63,6 +64,42 @@ OCC_API int occ_cimd_attach(occ_cimd *cimd, occ_config *config);
  * @return OCC_ERR_ARGUMENT: no cimd, or an id longer than any
  */
 OCC_API int occ_cimd_forget(occ_cimd *cimd, const char *client_id);
+
+/**
+ * Finds the record that occ_cimd_keep_fn was given for a client. Short: it is called at a fetch, on
+ * the thread of the run, with no lock of the library's. It must not run or free a txn, nor attach or
+ * free the cimd.
+ *
+ * @param[in]  client_id  whose
+ * @param[out] record     the text, with its NUL
+ * @param[in]  size       octets of record, the NUL among them; no record is longer
+ * @param[in]  user_data  of occ_cimd_remember()
+ * @return OCC_YES: here it is
+ * @return OCC_NO: there is none
+ * @return OCC_RETRY: nobody can say now. The client counts as new, nothing is kept, and the question
+ *         comes again with the next fetch
+ */
+typedef occ_verdict (*occ_cimd_recall_fn)(const char *client_id, char *record, size_t size,
+                                          void *user_data);
+
+/** Keeps the record of a client, in place of an earlier one: it was seen for the first time, or its
+ * method, its keys or its flag are others than before. JSON, docs/cimd.md. As above. */
+typedef void (*occ_cimd_keep_fn)(const char *client_id, const char *record, void *user_data);
+
+/**
+ * Lets first_seen, changed and changes last beyond this process: they are the host's to keep, for all
+ * nodes alike. Without it they are forgotten with a restart, and with an entry that makes room.
+ *
+ * @param[in] cimd       before it is attached
+ * @param[in] recall     asked at the first fetch of a client, and where something has changed
+ * @param[in] keep       called where what it says is new
+ * @param[in] user_data  borrowed as long as cimd lives; may be NULL
+ * @return OCC_OK
+ * @return OCC_ERR_ARGUMENT
+ * @return OCC_ERR_STATE: it is attached
+ */
+OCC_API int occ_cimd_remember(occ_cimd *cimd, occ_cimd_recall_fn recall, occ_cimd_keep_fn keep,
+                              void *user_data);
 
 /**
  * May a fetcher connect to this address? To be asked after name resolution and before connect(), for
@@ -76,7 +113,14 @@ OCC_API int occ_cimd_forget(occ_cimd *cimd, const char *client_id);
 OCC_API int occ_cimd_may_connect(const occ_cimd *cimd, const struct sockaddr *address, size_t len);
 
 /**
- * Drops the caller's hold. It ends with the last server that has it attached.
+ * Takes another hold, for a fetcher that asks it about addresses.
+ *
+ * @param[in] cimd  may be NULL
+ */
+OCC_API void occ_cimd_hold(occ_cimd *cimd);
+
+/**
+ * Drops a hold. It ends with the last one, and with the last server that has it attached.
  *
  * @param[in] cimd  may be NULL
  */

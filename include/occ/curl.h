@@ -43,13 +43,12 @@ OCC_API int occ_curl_new(occ_curl **out, occ_lib *lib, const char *options) OCC_
  *
  * @param[in] curl    what to attach
  * @param[in] config  servers made from it have it, and hold it
- * @param[in] cimd    says which addresses may be connected to. Borrowed as long as one of these
- *                    servers lives: attach it to the same configuration, and they hold it
+ * @param[in] cimd    says which addresses may be connected to; held as long as they live
  * @return OCC_OK
  * @return OCC_ERR_ARGUMENT
  * @return OCC_ERR_MEMORY
  */
-OCC_API int occ_curl_attach(occ_curl *curl, occ_config *config, const occ_cimd *cimd);
+OCC_API int occ_curl_attach(occ_curl *curl, occ_config *config, occ_cimd *cimd);
 
 /**
  * From now on fetches run on a CURLM of the host's event loop: FETCH is kept, the host sees WAIT,

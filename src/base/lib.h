@@ -3,9 +3,9 @@
 #define OCC__LIB_H
 
 /* What occ_lib lends to every room: memory, randomness, tickets, workspaces, its own lifetime. Implemented in
- * core/lib.c; declared here because stores, evidence and agent may not know core. Any thread. */
+ * core/lib.c; declared here because stores, evidence, cimd and agent may not know core. Any thread. */
 
-#include "occ/base.h"
+#include "occ/server.h"
 
 typedef struct occ_workspace occ_workspace; /* jose/workspace.h */
 
@@ -24,6 +24,11 @@ typedef struct occ_problem {
 int occ__lib_problem(occ_problem *problem, const char *why, const char *a, const char *b,
                      const char *c);
 occ_ticket occ__lib_ticket(occ_lib *lib); /* never 0, never twice */
+/* In which lib a configuration was made: tickets of two libs may be the same. */
+const occ_lib *occ__config_lib(const occ_config *config);
+/* For an answerer of KEYS: what it has found out of the client since CLIENT, a JSON object whose members go over those
+ * that CLIENT's answer had, for the policy. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_SYNTAX, OCC_ERR_LIMIT. */
+int occ__txn_tell_client(occ_txn *txn, const void *json, size_t len);
 void occ__lib_hold(occ_lib *lib);
 void occ__lib_drop(occ_lib *lib);
 /* A workspace for the length of a run. OCC_OK, OCC_ERR_MEMORY, OCC_ERR_CRYPTO. */

@@ -136,9 +136,11 @@
 #define OCC__CIMD_KEYSETS      500u
 #define OCC__CIMD_ENTRIES_MIN                                                                      \
   64u /* fewer than four times the fetches at once: none could be let in */
-#define OCC__CIMD_ENTRIES_MAX      100000u /* each is looked at when one is to go */
-#define OCC__CIMD_PER_HOST         16u     /* entries; one host cannot fill the cache */
-#define OCC__CIMD_PER_HOST_MAX     1000u
+#define OCC__CIMD_ENTRIES_MAX  100000u /* each is looked at when one is to go */
+#define OCC__CIMD_PER_HOST     16u     /* entries; one host cannot fill the cache */
+#define OCC__CIMD_PER_HOST_MAX 1000u
+#define OCC__CIMD_DOMAIN_PERCENT                                                                   \
+  25u /* of all that strangers may have, for one domain: names below it cost nothing */
 #define OCC__CIMD_OCTETS           (8u * 1024u * 1024u) /* of documents and key sets together */
 #define OCC__CIMD_FLIGHTS          16u /* fetches at once; no more threads or sockets than that */
 #define OCC__CIMD_FLIGHTS_PER_HOST 4u

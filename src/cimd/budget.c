@@ -9,7 +9,7 @@
 
 struct occ_budget_record {
   occ_time time;
-  uint64_t host;
+  uint64_t host, domain;
   int used;
 };
 
@@ -35,18 +35,20 @@ static int counts(const struct occ_budget_record *record, occ_time now)
   return record->used && ago < MINUTE && ago > -MINUTE;
 }
 
-size_t occ__budget_count(const occ_budget *budget, uint64_t host, occ_time now)
+size_t occ__budget_count(const occ_budget *budget, uint64_t whose, occ_time now)
 {
   size_t count = 0;
 
   for (size_t i = 0; i < budget->most; i++) {
-    count += counts(&budget->record[i], now) && (host == 0 || budget->record[i].host == host);
+    const struct occ_budget_record *r = &budget->record[i];
+
+    count += counts(r, now) && (whose == 0 || r->host == whose || r->domain == whose);
   }
   return count;
 }
 
-void occ__budget_add(occ_budget *budget, uint64_t host, occ_time now)
+void occ__budget_add(occ_budget *budget, uint64_t host, uint64_t domain, occ_time now)
 {
-  budget->record[budget->next] = (struct occ_budget_record){ now, host, 1 };
+  budget->record[budget->next] = (struct occ_budget_record){ now, host, domain, 1 };
   budget->next = (budget->next + 1) % budget->most;
 }

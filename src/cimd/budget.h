@@ -16,9 +16,9 @@ typedef struct occ_budget {
 int occ__budget_init(occ_budget *budget, const occ_mem *mem,
                      size_t most); /* OCC_OK, OCC_ERR_MEMORY */
 void occ__budget_clear(occ_budget *budget);
-/* How many of this host; host 0: of all. */
-size_t occ__budget_count(const occ_budget *budget, uint64_t host, occ_time now);
+/* How many of this host, or of this domain; 0: of all. */
+size_t occ__budget_count(const occ_budget *budget, uint64_t whose, occ_time now);
 /* One more. The caller has seen that there are fewer than most. */
-void occ__budget_add(occ_budget *budget, uint64_t host, occ_time now);
+void occ__budget_add(occ_budget *budget, uint64_t host, uint64_t domain, occ_time now);
 
 #endif

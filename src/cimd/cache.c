@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /* The cache of clients known by a URL: who fetches, who waits, what is good for how long, and how much of it all. One
- * lock, held for no longer than a look at the table; never while something is fetched or parsed. Called by cimd.c in the
- * answerers, and by fetches that end. No clock, no network, no thread of its own. */
+ * lock, held for no longer than a look at the table; never while something is fetched or parsed, or somebody is woken.
+ * Called by cimd.c in the answerers, and by fetches that end. No clock, no network, no thread of its own. */
 
 #include "cimd/cache.h"
-
-#include <pthread.h>
 
 #include "base/siphash.h"
 #include "cimd/budget.h"
@@ -24,6 +22,13 @@ struct occ_cache {
 };
 
 /* ---- Its life ---- */
+
+static size_t of_domain(const occ_cache_rules *rules, size_t all, size_t of_host)
+{
+  const size_t some = all * rules->domain_percent / 100;
+
+  return some > of_host ? some : of_host;
+}
 
 int occ__cache_new(occ_cache **out, const occ_mem *mem, const occ_cache_rules *rules,
                    const uint8_t *hash_key, occ_cache_wake wake)
@@ -44,7 +49,8 @@ int occ__cache_new(occ_cache **out, const occ_mem *mem, const occ_cache_rules *r
   }
   rc = occ__flights_init(&cache->flights, mem, rules->flights, wake);
   for (int kind = 0; rc == OCC_OK && kind < OCC__CACHE_KINDS; kind++) {
-    rc = occ__slots_init(&cache->slots[kind], mem, rules->entries[kind], rules->per_host);
+    rc = occ__slots_init(&cache->slots[kind], mem, rules->entries[kind], rules->per_host,
+                         of_domain(rules, rules->entries[kind], rules->per_host));
   }
   if (rc == OCC_OK) {
     rc = occ__budget_init(&cache->fetches, mem, rules->minute);
@@ -75,11 +81,25 @@ void occ__cache_free(occ_cache *cache)
   occ__mem_wipe_free(cache->mem, cache, sizeof(*cache));
 }
 
+/* ---- The lock ---- */
+
+static void lock(occ_cache *cache)
+{
+  (void)pthread_mutex_lock(&cache->lock);
+}
+
+/* What is answered is known by now: those who are to be woken may ask. */
+static void unlock(occ_cache *cache)
+{
+  occ__flights_wake(&cache->flights, &cache->lock);
+  (void)pthread_mutex_unlock(&cache->lock);
+}
+
 /* ---- Names ---- */
 
 typedef struct names {
   uint64_t name[2];
-  uint64_t client, host;
+  uint64_t client, host, domain;
 } names;
 
 /* Longer texts than a client id may have were refused before. */
@@ -101,20 +121,38 @@ static void name_entry(const occ_cache *cache, const occ_cache_ask *ask, names *
   }
 }
 
+/* Where the last two labels begin, without a list of who sells names below which others; 0 where it is an address: then
+ * the last one is a number, or ends with a bracket. */
+static size_t domain_at(const uint8_t *host, size_t len)
+{
+  size_t at = len, dots = 0, others = 0;
+
+  while (at > 0 && dots < 2) {
+    at--;
+    dots += host[at] == '.';
+    others += dots == 0 && host[at] != ']' && (host[at] < '0' || host[at] > '9');
+  }
+  return dots == 2 && others > 0 ? at + 1 : 0;
+}
+
 /* A host is one host however it is spelled. Never 0. */
 static void name_host(const occ_cache *cache, const occ_cache_ask *ask, names *out)
 {
   uint8_t text[256];
+  const size_t len = ask->host.len < sizeof(text) ? ask->host.len : sizeof(text);
   uint64_t hash[2];
+  size_t at;
 
-  for (size_t i = 0; i < ask->host.len && i < sizeof(text); i++) {
+  for (size_t i = 0; i < len; i++) {
     const uint8_t c = ask->host.base[i];
 
     text[i] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
   }
-  occ__siphash(hash, cache->hash_key, text,
-               ask->host.len < sizeof(text) ? ask->host.len : sizeof(text));
+  occ__siphash(hash, cache->hash_key, text, len);
   out->host = hash[0] | 1;
+  at = domain_at(text, len);
+  occ__siphash(hash, cache->hash_key, text + at, len - at);
+  out->domain = hash[1] | 1; /* the other half: that of no host */
 }
 
 /* ---- Budgets ---- */
@@ -125,39 +163,30 @@ static size_t part(size_t most, int known)
   return known ? most : OCC__CIMD_KEPT_PART(most);
 }
 
-/* but: a flight that is taken over does not count. */
-static int may_fetch(const occ_cache *cache, uint64_t host, int known, const occ_flight *but,
+static int may_fetch(const occ_cache *cache, uint64_t host, uint64_t domain, int known,
                      occ_time now)
 {
-  return occ__flights_count(&cache->flights, 0, but, now) < part(cache->rules.flights, known) &&
-         occ__flights_count(&cache->flights, host, but, now) < cache->rules.flights_per_host &&
-         occ__budget_count(&cache->fetches, 0, now) < part(cache->rules.minute, known) &&
-         occ__budget_count(&cache->fetches, host, now) < cache->rules.minute_per_host;
+  const occ_cache_rules *rules = &cache->rules;
+
+  return occ__flights_count(&cache->flights, 0, now) < part(rules->flights, known) &&
+         occ__flights_count(&cache->flights, host, now) < rules->flights_per_host &&
+         occ__budget_count(&cache->fetches, 0, now) < part(rules->minute, known) &&
+         occ__budget_count(&cache->fetches, host, now) < rules->minute_per_host &&
+         (known || (occ__flights_count(&cache->flights, domain, now) <
+                        of_domain(rules, rules->flights, rules->flights_per_host) &&
+                    occ__budget_count(&cache->fetches, domain, now) <
+                        of_domain(rules, rules->minute, rules->minute_per_host)));
 }
 
-/* This request fetches. f: the flight it takes over, or NULL. */
-static int take_off(occ_cache *cache, occ_slot *slot, occ_flight *f, const occ_cache_ask *ask)
+/* This request fetches. */
+static int take_off(occ_cache *cache, occ_slot *slot, const occ_cache_ask *ask)
 {
-  if (!may_fetch(cache, slot->host, slot->kept, f, ask->now)) {
+  if (!may_fetch(cache, slot->host, slot->domain, slot->kept, ask->now) ||
+      !occ__flights_start(&cache->flights, slot, ask)) {
     return 0;
   }
-  if (f == NULL) {
-    f = occ__flights_free(&cache->flights, ask->now);
-  }
-  if (f == NULL) {
-    return 0;
-  }
-  occ__flights_start(&cache->flights, f, slot, ask);
-  occ__budget_add(&cache->fetches, slot->host, ask->now);
+  occ__budget_add(&cache->fetches, slot->host, slot->domain, ask->now);
   return 1;
-}
-
-/* It may not be fetched now: those who waited for a flight that has lapsed are told the same. */
-static void give_up(occ_cache *cache, occ_flight *f)
-{
-  if (f != NULL) {
-    occ__flights_land(&cache->flights, f);
-  }
 }
 
 /* ---- Asking ---- */
@@ -190,15 +219,15 @@ static void tell(const occ_slot *slot, occ_cache_found *found)
 {
   *found = (occ_cache_found){ .value = slot->value,
                               .fetched = slot->fetched,
-                              .first_seen = slot->first_seen,
-                              .changed = slot->changed,
-                              .changes = slot->changes };
+                              .first_seen = slot->history.first_seen,
+                              .changed = slot->history.changed,
+                              .changes = slot->history.changes };
 }
 
-static occ_cache_step hit(occ_cache *cache, occ_slot *slot, const occ_cache_ask *ask,
-                          occ_cache_found *found)
+static occ_cache_step hit(occ_cache *cache, occ_cache_kind kind, occ_slot *slot,
+                          const occ_cache_ask *ask, occ_cache_found *found)
 {
-  occ__slots_touch(&cache->slots[ask->kind], slot, ask->now);
+  occ__slots_touch(&cache->slots[kind], slot, ask->now);
   tell(slot, found);
   found->stale = ask->now >= slot->fresh_until;
   occ__value_hold(slot->value);
@@ -216,18 +245,18 @@ static int lacks_key(const occ_slot *slot, const occ_cache_ask *ask)
 static occ_cache_step look_again(occ_cache *cache, occ_slot *slot, const occ_cache_ask *ask,
                                  occ_cache_found *found)
 {
-  occ_flight *f = occ__flights_of(&cache->flights, slot);
+  occ_flight *f = occ__flights_of(&cache->flights, slot, ask->now);
 
-  if (f != NULL && !occ__flights_is_lapsed(f, ask->now)) {
-    return occ__flights_join(f, ask) ? OCC__CACHE_WAIT : hit(cache, slot, ask, found);
+  if (f != NULL) {
+    return occ__flights_join(&cache->flights, f, ask) ? OCC__CACHE_WAIT
+                                                      : hit(cache, ask->kind, slot, ask, found);
   }
-  if ((ask->now < slot->kid_at && slot->kid_at - ask->now <= OCC__CIMD_KID_MS && f == NULL) ||
+  if ((ask->now < slot->kid_at && slot->kid_at - ask->now <= OCC__CIMD_KID_MS) ||
       occ__budget_count(&cache->kids, 0, ask->now) >= cache->rules.kid_minute ||
-      !take_off(cache, slot, f, ask)) {
-    give_up(cache, f);
-    return hit(cache, slot, ask, found);
+      !take_off(cache, slot, ask)) {
+    return hit(cache, ask->kind, slot, ask, found);
   }
-  occ__budget_add(&cache->kids, slot->host, ask->now);
+  occ__budget_add(&cache->kids, slot->host, slot->domain, ask->now);
   slot->kid_at = ask->now + OCC__CIMD_KID_MS;
   return OCC__CACHE_FETCH;
 }
@@ -242,79 +271,69 @@ static int is_paused(const occ_slot *slot, occ_time now)
 static occ_cache_step go_and_see(occ_cache *cache, occ_slot *slot, const names *n,
                                  const occ_cache_ask *ask, occ_cache_found *found)
 {
-  occ_flight *f = occ__flights_of(&cache->flights, slot);
+  occ_flight *f = occ__flights_of(&cache->flights, slot, ask->now);
 
-  if (f != NULL && !occ__flights_is_lapsed(f, ask->now)) {
-    return occ__flights_join(f, ask) ? OCC__CACHE_WAIT : refuse(found, OCC__REASON_CIMD_BUSY);
+  if (f != NULL) {
+    return occ__flights_join(&cache->flights, f, ask) ? OCC__CACHE_WAIT
+                                                      : refuse(found, OCC__REASON_CIMD_BUSY);
   }
-  if (slot != NULL && f == NULL && is_paused(slot, ask->now)) {
-    return may_be_stale(cache, slot, ask->now) ? hit(cache, slot, ask, found)
+  if (slot != NULL && is_paused(slot, ask->now)) {
+    return may_be_stale(cache, slot, ask->now) ? hit(cache, ask->kind, slot, ask, found)
                                                : refuse(found, slot->reason);
   }
   if (slot == NULL) {
-    if (!may_fetch(cache, n->host, 0, NULL, ask->now)) {
+    if (!may_fetch(cache, n->host, n->domain, 0, ask->now)) {
       return refuse(found, OCC__REASON_CIMD_BUSY); /* before anything has to go for it */
     }
-    slot = occ__slots_add(&cache->slots[ask->kind], n->name, n->host, ask->now);
+    slot = occ__slots_add(&cache->slots[ask->kind], n->name, n->host, n->domain, ask->now);
   }
   if (slot == NULL) {
     return refuse(found, OCC__REASON_CIMD_BUSY);
   }
   slot->client = n->client;
-  if (!take_off(cache, slot, f, ask)) {
-    give_up(cache, f);
-    return refuse(found, OCC__REASON_CIMD_BUSY);
+  return take_off(cache, slot, ask) ? OCC__CACHE_FETCH : refuse(found, OCC__REASON_CIMD_BUSY);
+}
+
+static occ_cache_step find(occ_cache *cache, const occ_cache_ask *ask, names *n,
+                           occ_cache_found *found)
+{
+  occ_slot *slot = occ__slots_find(&cache->slots[ask->kind], n->name);
+
+  if (slot == NULL || !slot->history.seen) {
+    if (ask->only_known) {
+      return OCC__CACHE_UNKNOWN;
+    }
   }
-  return OCC__CACHE_FETCH;
+  if (slot == NULL || !is_fresh(cache, slot, ask->now)) {
+    name_host(cache, ask, n);
+    return go_and_see(cache, slot, n, ask, found);
+  }
+  return lacks_key(slot, ask) ? look_again(cache, slot, ask, found)
+                              : hit(cache, ask->kind, slot, ask, found);
 }
 
 occ_cache_step occ__cache_ask(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found *found)
 {
-  occ_cache_step step;
-  occ_flight *f;
-  occ_slot *slot;
+  occ_cache_step step = OCC__CACHE_WAIT;
+  occ_flight *flight;
+  occ_place place;
   names n;
 
   *found = (occ_cache_found){ .value = NULL };
   name_entry(cache, ask, &n);
-  (void)pthread_mutex_lock(&cache->lock);
-  slot = occ__slots_find(&cache->slots[ask->kind], n.name);
-  if (slot != NULL && slot->flight != 0 &&
-      occ__flights_of(&cache->flights, slot)->who == ask->who) {
+  lock(cache);
+  place = occ__flights_enter(&cache->flights, ask, &flight);
+  if (place == OCC__PLACE_FETCHES) {
+    found->kind = flight->kind;
     step = OCC__CACHE_MINE;
-    occ__flights_of(&cache->flights, slot)->ticket = ask->ticket; /* its question came again */
-  } else if (slot == NULL || !is_fresh(cache, slot, ask->now)) {
-    name_host(cache, ask, &n);
-    step = go_and_see(cache, slot, &n, ask, found);
-  } else if (lacks_key(slot, ask)) {
-    step = look_again(cache, slot, ask, found);
-  } else {
-    step = hit(cache, slot, ask, found);
+  } else if (place == OCC__PLACE_NONE) {
+    step = find(cache, ask, &n, found);
   }
-  f = occ__flights_of(&cache->flights, slot);
-  if (f != NULL && step != OCC__CACHE_WAIT) {
-    occ__flights_leave(f,
-                       ask->ticket); /* it has its answer, and may be gone when others are woken */
-  }
-  (void)pthread_mutex_unlock(&cache->lock);
+  unlock(cache);
   return step;
 }
 
 /* ---- What came of a fetch ---- */
-
-/* The slot whose flight is this request's; NULL: another has taken over. Locked. */
-static occ_slot *own_slot(occ_cache *cache, const occ_cache_ask *ask)
-{
-  occ_slot *slot;
-  names n;
-
-  name_entry(cache, ask, &n);
-  slot = occ__slots_find(&cache->slots[ask->kind], n.name);
-  return slot != NULL && slot->flight != 0 &&
-                 occ__flights_of(&cache->flights, slot)->who == ask->who
-             ? slot
-             : NULL;
-}
 
 /* Is there room for that many octets? Entries on trial go for it. */
 static int make_room(occ_cache *cache, occ_cache_kind kind, const occ_slot *slot, size_t size)
@@ -335,21 +354,6 @@ static int make_room(occ_cache *cache, occ_cache_kind kind, const occ_slot *slot
   return 1;
 }
 
-static void note_changes(occ_slot *slot, const occ_snapshot *now_seen, occ_time now)
-{
-  const unsigned changes = slot->seen ? occ__value_changes(&slot->last, now_seen) : 0;
-
-  if (changes != 0) {
-    slot->changed = now;
-    slot->changes = changes;
-  }
-  if (!slot->seen) {
-    slot->first_seen = now;
-  }
-  slot->seen = 1;
-  slot->last = *now_seen;
-}
-
 static void back_off(occ_slot *slot, int reason, occ_time now)
 {
   int64_t wait = OCC__CIMD_RETRY_MS;
@@ -363,69 +367,98 @@ static void back_off(occ_slot *slot, int reason, occ_time now)
 }
 
 void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *value,
-                      occ_freshness fresh, occ_cache_found *found)
+                      occ_freshness fresh, const occ_history *history, occ_cache_found *found)
 {
-  occ_slot *slot;
+  occ_flight *flight;
 
   *found = (occ_cache_found){ .value = value, .fetched = ask->now, .first_seen = ask->now };
-  (void)pthread_mutex_lock(&cache->lock);
-  slot = own_slot(cache, ask);
-  if (slot != NULL) {
-    note_changes(slot, &value->snapshot, ask->now);
+  lock(cache);
+  flight = occ__flights_by(&cache->flights, ask->who); /* NULL: another has taken over */
+  if (flight != NULL) {
+    occ_slot *slot = flight->slot;
+
+    if (history != NULL) {
+      slot->history = *history;
+    } else {
+      occ__history_note(&slot->history, &value->snapshot, ask->now);
+    }
     slot->fetched = ask->now;
-    if (make_room(cache, ask->kind, slot, value->size)) {
+    if (make_room(cache, flight->kind, slot, value->size)) {
       occ__value_hold(value); /* the cache's */
-      occ__slots_set(&cache->slots[ask->kind], slot, value);
+      occ__slots_set(&cache->slots[flight->kind], slot, value);
       slot->fresh_until = ask->now + fresh.ms;
       slot->stale_until = slot->fresh_until;
-      if (ask->kind == OCC__CACHE_DOCUMENT && fresh.may_be_stale) {
+      if (flight->kind == OCC__CACHE_DOCUMENT && fresh.may_be_stale) {
         slot->stale_until += cache->rules.stale_ms; /* never keys: who took them away means it */
       }
       slot->failures = 0;
       slot->reason = 0;
     } else {
-      occ__slots_set(&cache->slots[ask->kind], slot, NULL);
+      occ__slots_set(&cache->slots[flight->kind], slot, NULL);
       back_off(slot, OCC__REASON_CIMD_BUSY, ask->now);
     }
     slot->last_used = ask->now;
     tell(slot, found);
     found->value = value;
-    occ__flights_land(&cache->flights, occ__flights_of(&cache->flights, slot));
+    occ__flights_land(&cache->flights, flight);
   }
-  (void)pthread_mutex_unlock(&cache->lock);
+  unlock(cache);
+}
+
+/* What is there counts still, or it goes. */
+static occ_cache_step fail(occ_cache *cache, const occ_flight *flight, const occ_cache_ask *ask,
+                           int reason, occ_cache_found *found)
+{
+  occ_slot *slot = flight->slot;
+
+  if (is_fresh(cache, slot, ask->now)) { /* a look for an unknown key */
+    return hit(cache, flight->kind, slot, ask, found);
+  }
+  back_off(slot, reason, ask->now);
+  if (may_be_stale(cache, slot, ask->now)) {
+    return hit(cache, flight->kind, slot, ask, found);
+  }
+  if (!is_soon(reason)) {
+    occ__slots_set(&cache->slots[flight->kind], slot, NULL); /* it is gone, or something else */
+    slot->kept = 0;
+  }
+  return refuse(found, reason);
+}
+
+void occ__cache_past(occ_cache *cache, const occ_cache_ask *ask, occ_history *out)
+{
+  const occ_flight *flight;
+
+  *out = (occ_history){ .seen = 0 };
+  lock(cache);
+  flight = occ__flights_by(&cache->flights, ask->who);
+  if (flight != NULL) {
+    *out = flight->slot->history;
+  }
+  unlock(cache);
 }
 
 occ_cache_step occ__cache_fail(occ_cache *cache, const occ_cache_ask *ask, int reason,
                                occ_cache_found *found)
 {
   occ_cache_step step = refuse(found, reason);
-  occ_slot *slot;
+  occ_flight *flight;
 
-  (void)pthread_mutex_lock(&cache->lock);
-  slot = own_slot(cache, ask);
-  if (slot != NULL && is_fresh(cache, slot, ask->now)) {
-    step = hit(cache, slot, ask, found); /* a look for an unknown key */
-  } else if (slot != NULL) {
-    back_off(slot, reason, ask->now);
-    if (may_be_stale(cache, slot, ask->now)) {
-      step = hit(cache, slot, ask, found);
-    } else if (!is_soon(reason)) {
-      occ__slots_set(&cache->slots[ask->kind], slot, NULL); /* it is gone, or something else */
-      slot->kept = 0;
-    }
+  lock(cache);
+  flight = occ__flights_by(&cache->flights, ask->who);
+  if (flight != NULL) {
+    step = fail(cache, flight, ask, reason, found);
+    occ__flights_land(&cache->flights, flight);
   }
-  if (slot != NULL) {
-    occ__flights_land(&cache->flights, occ__flights_of(&cache->flights, slot));
-  }
-  (void)pthread_mutex_unlock(&cache->lock);
+  unlock(cache);
   return step;
 }
 
 void occ__cache_cancel(occ_cache *cache, occ_ticket ticket)
 {
-  (void)pthread_mutex_lock(&cache->lock);
-  occ__flights_cancel(&cache->flights, ticket);
-  (void)pthread_mutex_unlock(&cache->lock);
+  lock(cache);
+  occ__flights_cancel(&cache->flights, ticket, &cache->lock);
+  unlock(cache);
 }
 
 /* ---- Forgetting, looking ---- */
@@ -438,9 +471,10 @@ static void forget_slot(occ_slots *slots, occ_slot *slot)
     return;
   }
   occ__slots_set(slots, slot, NULL);
-  slot->seen = slot->kept = slot->reason = 0;
-  slot->changed = slot->first_seen = slot->kid_at = 0;
-  slot->changes = slot->failures = 0;
+  slot->history = (occ_history){ .seen = 0 };
+  slot->kept = slot->reason = 0;
+  slot->failures = 0;
+  slot->kid_at = 0;
 }
 
 void occ__cache_forget(occ_cache *cache, occ_span client_id)
@@ -449,7 +483,7 @@ void occ__cache_forget(occ_cache *cache, occ_span client_id)
   names n;
 
   name_entry(cache, &ask, &n);
-  (void)pthread_mutex_lock(&cache->lock);
+  lock(cache);
   for (int kind = 0; kind < OCC__CACHE_KINDS; kind++) {
     occ_slots *slots = &cache->slots[kind];
 
@@ -459,7 +493,7 @@ void occ__cache_forget(occ_cache *cache, occ_span client_id)
       }
     }
   }
-  (void)pthread_mutex_unlock(&cache->lock);
+  unlock(cache);
 }
 
 int occ__cache_peek(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found *found)
@@ -469,12 +503,12 @@ int occ__cache_peek(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found 
 
   *found = (occ_cache_found){ .value = NULL };
   name_entry(cache, ask, &n);
-  (void)pthread_mutex_lock(&cache->lock);
+  lock(cache);
   slot = occ__slots_find(&cache->slots[ask->kind], n.name);
-  if (slot != NULL && slot->seen) {
+  if (slot != NULL && slot->history.seen) {
     tell(slot, found);
     found->value = NULL;
   }
-  (void)pthread_mutex_unlock(&cache->lock);
+  unlock(cache);
   return slot != NULL && found->first_seen != 0;
 }

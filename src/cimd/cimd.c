@@ -8,6 +8,7 @@
 
 #include "base/lib.h"
 #include "cimd/cimd_options.h"
+#include "cimd/memory.h"
 #include "occ/event.h"
 #include "occ/question.h"
 #include "wire/json_out.h"
@@ -19,7 +20,9 @@ struct occ_cimd {
   occ_arena arena;
   occ_cimd_options options;
   occ_cache *cache;
+  occ_memory memory;
   atomic_size_t holds;
+  atomic_int attached;
 };
 
 static void wake(const void *who)
@@ -49,6 +52,7 @@ int occ_cimd_new(occ_cimd **out, occ_lib *lib, const char *options)
   occ__lib_hold(lib);
   cimd->lib = lib;
   atomic_init(&cimd->holds, 1);
+  atomic_init(&cimd->attached, 0);
   occ__arena_init(&cimd->arena, mem, MAX_OPTIONS);
   rc = occ__cimd_options_read(&cimd->options, &cimd->arena, options);
   if (rc == OCC_OK) {
@@ -63,6 +67,13 @@ int occ_cimd_new(occ_cimd **out, occ_lib *lib, const char *options)
   }
   *out = cimd;
   return OCC_OK;
+}
+
+void occ_cimd_hold(occ_cimd *cimd)
+{
+  if (cimd != NULL) {
+    atomic_fetch_add(&cimd->holds, 1);
+  }
 }
 
 void occ_cimd_free(occ_cimd *cimd)
@@ -90,6 +101,19 @@ int occ_cimd_forget(occ_cimd *cimd, const char *client_id)
   return OCC_OK;
 }
 
+int occ_cimd_remember(occ_cimd *cimd, occ_cimd_recall_fn recall, occ_cimd_keep_fn keep,
+                      void *user_data)
+{
+  if (cimd == NULL || recall == NULL || keep == NULL) {
+    return OCC_ERR_ARGUMENT;
+  }
+  if (atomic_load(&cimd->attached)) { /* requests read it without a lock */
+    return OCC_ERR_STATE;
+  }
+  cimd->memory = (occ_memory){ recall, keep, user_data };
+  return OCC_OK;
+}
+
 int occ_cimd_may_connect(const occ_cimd *cimd, const struct sockaddr *address, size_t len)
 {
   return cimd != NULL &&
@@ -110,40 +134,35 @@ static int refuse(occ_txn *txn, const occ_question *q, int reason)
                         silent ? q->len : strlen(word));
 }
 
-static void put_changes(occ_buf *out, unsigned changes)
+static void put_changes(occ_buf *out, const occ_cache_found *found)
 {
-  static const struct {
-    unsigned bit;
-    const char *name;
-  } row[] = { { OCC__CHANGED_METHOD, "method" },
-              { OCC__CHANGED_KEYS, "keys" },
-              { OCC__CHANGED_CAPABILITY, "challenge_supported" } };
-
-  occ__json_name(out, "changes");
-  occ__json_open(out, '[');
-  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-    if ((changes & row[i].bit) != 0) {
-      occ__json_string(out, occ__span_text(row[i].name));
-    }
+  if (found->changed != 0) {
+    occ__json_put_number(out, "changed", found->changed);
+    occ__json_name(out, "changes");
+    occ__history_write_changes(out, found->changes);
   }
-  occ__json_close(out, ']');
 }
 
-/* A key set that was fetched changes on its own. */
+/* A key set changes on its own, and belongs to the client like its document. */
+static void add_changes(const occ_cimd *cimd, const occ_cache_ask *ask, occ_cache_found *found)
+{
+  occ_cache_found known;
+
+  if (occ__cache_peek(cimd->cache, ask, &known)) {
+    found->changed = known.changed > found->changed ? known.changed : found->changed;
+    found->changes |= known.changes;
+  }
+}
+
 static void add_keys(const occ_cimd *cimd, const occ_document *document, const occ_cache_ask *ask,
                      occ_cache_found *found)
 {
   occ_cache_ask keys = *ask;
-  occ_cache_found known;
 
-  if (document->jwks_uri == NULL) {
-    return;
-  }
-  keys.kind = OCC__CACHE_KEYSET;
-  keys.url = occ__span_text(document->jwks_uri);
-  if (occ__cache_peek(cimd->cache, &keys, &known) && known.changed > found->changed) {
-    found->changed = known.changed;
-    found->changes = known.changes;
+  if (document->jwks_uri != NULL) {
+    keys.kind = OCC__CACHE_KEYSET;
+    keys.url = occ__span_text(document->jwks_uri);
+    add_changes(cimd, &keys, found);
   }
 }
 
@@ -165,10 +184,7 @@ static int answer_known(occ_cimd *cimd, occ_txn *txn, const occ_question *q,
   occ__json_string(&out, ask->host);
   occ__json_put_number(&out, "first_seen", found->first_seen);
   occ__json_put_number(&out, "age", ask->now > found->fetched ? ask->now - found->fetched : 0);
-  if (found->changed != 0) {
-    occ__json_put_number(&out, "changed", found->changed);
-    put_changes(&out, found->changes);
-  }
+  put_changes(&out, found);
   if (found->stale) {
     occ__json_name(&out, "stale");
     occ__json_bool(&out, 1);
@@ -209,6 +225,26 @@ static int read_body(const occ_cimd *cimd, const occ_question *q, const occ_cach
   return rc;
 }
 
+/* Into the cache, and what is known of it into the host's memory. OCC_OK or a negative status. */
+static int keep_value(occ_cimd *cimd, const occ_cache_ask *ask, occ_value *value,
+                      occ_freshness fresh, occ_cache_found *found)
+{
+  const int remembers = cimd->memory.recall != NULL;
+  occ_history history;
+  int rc = OCC_OK;
+
+  if (remembers) {
+    occ__cache_past(cimd->cache, ask, &history);
+    rc = occ__memory_note(&cimd->memory, occ__lib_mem(cimd->lib), ask, &value->snapshot, &history);
+  }
+  if (rc == OCC_OK) {
+    occ__cache_store(cimd->cache, ask, value, fresh, remembers ? &history : NULL, found);
+  } else {
+    occ__value_drop(value);
+  }
+  return rc;
+}
+
 /* The response is in the question. A step, or a negative status. */
 static int take_response(occ_cimd *cimd, const occ_question *q, const occ_cache_ask *ask,
                          occ_cache_found *found)
@@ -220,25 +256,28 @@ static int take_response(occ_cimd *cimd, const occ_question *q, const occ_cache_
   if (rc == OCC_OK) {
     rc = read_body(cimd, q, ask, &value);
   }
+  if (rc == OCC_OK) {
+    rc = keep_value(cimd, ask, value, occ__freshness_of(headers, &cimd->options.freshness), found);
+  }
   if (rc < 0) { /* a fault of ours: another request may have more luck */
     occ__cache_cancel(cimd->cache, ask->ticket);
     return rc;
   }
-  if (rc > 0) {
-    return (int)occ__cache_fail(cimd->cache, ask, rc, found);
-  }
-  occ__cache_store(cimd->cache, ask, value, occ__freshness_of(headers, &cimd->options.freshness),
-                   found);
-  return OCC__CACHE_HIT;
+  return rc == OCC_OK ? (int)OCC__CACHE_HIT : (int)occ__cache_fail(cimd->cache, ask, rc, found);
 }
 
-/* From the cache, or from the response that this question came back with. A step, or a negative status. */
-static int look_up(occ_cimd *cimd, const occ_question *q, const occ_cache_ask *ask,
+/* From the cache, or from the response that this question came back with: that is what this request went for, whatever
+ * would be fetched now. ask->kind says which it is. A step, or a negative status. */
+static int look_up(occ_cimd *cimd, const occ_question *q, occ_cache_ask *ask,
                    occ_cache_found *found)
 {
   occ_cache_step step = occ__cache_ask(cimd->cache, ask, found);
 
-  return step == OCC__CACHE_MINE ? take_response(cimd, q, ask, found) : (int)step;
+  if (step != OCC__CACHE_MINE) {
+    return (int)step;
+  }
+  ask->kind = found->kind;
+  return take_response(cimd, q, ask, found);
 }
 
 /* Every step but a hit. */
@@ -255,6 +294,9 @@ static int answer_step(occ_cimd *cimd, occ_txn *txn, const occ_question *q,
   }
   if (step == OCC__CACHE_REFUSED) {
     return refuse(txn, q, reason);
+  }
+  if (step == OCC__CACHE_UNKNOWN) {
+    return OCC_PASS;
   }
   /* One octet more than there may be: what was cut there is too large, and never looks whole. */
   rc = occ_txn_answer_fetch_first(
@@ -323,18 +365,49 @@ static int answer_client(occ_txn *txn, const occ_question *q, void *user_data)
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, &ask, step, found.reason);
   }
-  rc = answer_known(cimd, txn, q, &ask, &found);
+  rc = ask.kind == OCC__CACHE_DOCUMENT ? answer_known(cimd, txn, q, &ask, &found)
+                                       : OCC_ERR_INTERNAL; /* no keys were fetched before */
   occ__value_drop(found.value);
   return rc;
 }
 
 /* ---- KEYS ---- */
 
+/* That keys are new may be known only now, when they are asked for, and CLIENT was answered before. */
+static int tell_changes(const occ_cimd *cimd, occ_txn *txn, const occ_cache_ask *ask,
+                        occ_cache_found *found)
+{
+  occ_cache_ask document = *ask;
+  occ_buf out;
+  int rc;
+
+  if (found->changed == 0) {
+    return OCC_OK;
+  }
+  document.kind = OCC__CACHE_DOCUMENT;
+  add_changes(cimd, &document, found);
+  occ__buf_init(&out, occ__lib_mem(cimd->lib), 256);
+  occ__json_open(&out, '{');
+  put_changes(&out, found);
+  occ__json_close(&out, '}');
+  rc = out.rc == OCC_OK ? occ__txn_tell_client(txn, out.base, out.len) : out.rc;
+  occ__buf_clear(&out);
+  return rc;
+}
+
+static int give_set(const occ_cimd *cimd, occ_txn *txn, const occ_question *q,
+                    const occ_cache_ask *ask, occ_cache_found *found)
+{
+  const occ_keyset *set = (const occ_keyset *)(const void *)found->value;
+  const int rc = tell_changes(cimd, txn, ask, found);
+
+  return rc == OCC_OK ? occ_txn_answer(txn, q->ticket, OCC_YES, set->text, set->len) : rc;
+}
+
 /* The document has the set, or names it. ask: of the document, and of the set afterwards. */
 static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_cache_ask *ask,
                       const occ_document *document)
 {
-  const occ_keyset *set;
   occ_cache_found found;
   occ_client_url url;
   int rc, step;
@@ -346,6 +419,7 @@ static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_c
     return refuse(txn, q, OCC__REASON_CIMD_KEYS);
   }
   ask->kind = OCC__CACHE_KEYSET;
+  ask->only_known = 0;
   ask->url = occ__span_text(document->jwks_uri);
   rc = occ__client_url_read(&url, ask->url, &cimd->options.document.jwks_uri);
   if (rc != OCC_OK) {
@@ -356,14 +430,14 @@ static int answer_set(occ_cimd *cimd, occ_txn *txn, const occ_question *q, occ_c
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, ask, step, found.reason);
   }
-  set = (const occ_keyset *)(const void *)found.value;
-  rc = occ_txn_answer(txn, q->ticket, OCC_YES, set->text, set->len);
+  rc = give_set(cimd, txn, q, ask, &found);
   occ__value_drop(found.value);
   return rc;
 }
 
 /* Only of the client itself: by which it authenticates, and for evidence of which its type has found that the client may
- * be its own issuer. Whom else to believe in evidence is for the host to say. */
+ * be its own issuer. Whom else to believe in evidence is for the host to say. A set that this request has fetched is
+ * taken for what the document was when it went for it. */
 static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
 {
   occ_cimd *cimd = user_data;
@@ -372,15 +446,17 @@ static int answer_keys(occ_txn *txn, const occ_question *q, void *user_data)
   int rc, step;
 
   if (q->issuer == NULL || q->client_id == NULL || strcmp(q->issuer, q->client_id) != 0 ||
-      !occ__client_url_is_ours(ask.client_id) || judge_id(cimd, &ask) != OCC_OK ||
-      !occ__cache_peek(cimd->cache, &ask, &found)) {
+      !occ__client_url_is_ours(ask.client_id) || judge_id(cimd, &ask) != OCC_OK) {
     return OCC_PASS;
   }
+  ask.only_known = 1;
   step = look_up(cimd, q, &ask, &found);
   if (step != OCC__CACHE_HIT) {
     return answer_step(cimd, txn, q, &ask, step, found.reason);
   }
-  rc = answer_set(cimd, txn, q, &ask, (const occ_document *)(const void *)found.value);
+  rc = ask.kind == OCC__CACHE_KEYSET
+           ? give_set(cimd, txn, q, &ask, &found)
+           : answer_set(cimd, txn, q, &ask, (const occ_document *)(const void *)found.value);
   occ__value_drop(found.value);
   return rc;
 }
@@ -404,7 +480,7 @@ static int attach(occ_cimd *cimd, occ_config *config, occ_ask kind, occ_answer_f
 {
   int rc;
 
-  atomic_fetch_add(&cimd->holds, 1); /* the configuration's, for this kind */
+  occ_cimd_hold(cimd); /* the configuration's, for this kind */
   rc = occ_config_answer(config, kind, answer, cancel, release, cimd);
   if (rc != OCC_OK) {
     occ_cimd_free(cimd); /* it did not take it */
@@ -416,9 +492,10 @@ int occ_cimd_attach(occ_cimd *cimd, occ_config *config)
 {
   int rc;
 
-  if (cimd == NULL || config == NULL) {
+  if (cimd == NULL || config == NULL || occ__config_lib(config) != cimd->lib) {
     return OCC_ERR_ARGUMENT;
   }
+  atomic_store(&cimd->attached, 1);
   rc = attach(cimd, config, OCC_ASK_CLIENT, answer_client);
   if (rc == OCC_OK) {
     rc = attach(cimd, config, OCC_ASK_KEYS, answer_keys);

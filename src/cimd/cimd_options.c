@@ -32,7 +32,8 @@ static void put_defaults(reading *r)
                                   .flights_per_host = OCC__CIMD_FLIGHTS_PER_HOST,
                                   .minute = OCC__CIMD_MINUTE,
                                   .minute_per_host = OCC__CIMD_MINUTE_PER_HOST,
-                                  .kid_minute = OCC__CIMD_KID_MINUTE };
+                                  .kid_minute = OCC__CIMD_KID_MINUTE,
+                                  .domain_percent = OCC__CIMD_DOMAIN_PERCENT };
   r->usual_s = OCC__CIMD_USUAL_MS / 1000;
   r->least_s = OCC__CIMD_LEAST_MS / 1000;
   r->most_s = OCC__CIMD_MOST_MS / 1000;
@@ -64,6 +65,7 @@ static const number numbers[] = {
   { "fetches_per_minute", AT(cache.minute), 4, OCC__CIMD_MINUTE_MAX },
   { "fetches_per_minute_per_host", AT(cache.minute_per_host), 1, OCC__CIMD_MINUTE_MAX },
   { "unknown_keys_per_minute", AT(cache.kid_minute), 1, OCC__CIMD_MINUTE_MAX },
+  { "domain_percent", AT(cache.domain_percent), 1, 100 },
 };
 
 static const struct {

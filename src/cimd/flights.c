@@ -1,140 +1,332 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Who fetches, who waits. Called by cache.c under its lock, which is why a request is never woken after it was cancelled. */
+/* Who fetches, who waits, who is woken. Called by cache.c under its lock. A request is woken without it, so that a host may
+ * take a lock of its own there; who is being woken is written down, so that it is not gone meanwhile: one that asks is
+ * told to wait and is woken once more, one that goes away waits until the call has come back. */
 
 #include "cimd/flights.h"
 
+/* ---- Rings ---- */
+
+static void ring_init(occ_ring *head)
+{
+  head->next = head->prev = head;
+}
+
+static void ring_add(occ_ring *head, occ_ring *ring)
+{
+  ring->next = head;
+  ring->prev = head->prev;
+  head->prev->next = ring;
+  head->prev = ring;
+}
+
+static void ring_remove(occ_ring *ring)
+{
+  ring->prev->next = ring->next;
+  ring->next->prev = ring->prev;
+}
+
+static int ring_is_empty(const occ_ring *head)
+{
+  return head->next == head;
+}
+
+/* All of `from` behind the last of `to`. */
+static void ring_move(occ_ring *to, occ_ring *from)
+{
+  if (!ring_is_empty(from)) {
+    to->prev->next = from->next;
+    from->next->prev = to->prev;
+    from->prev->next = to;
+    to->prev = from->prev;
+    ring_init(from);
+  }
+}
+
+/* ---- Their life ---- */
+
 int occ__flights_init(occ_flights *flights, const occ_mem *mem, size_t count, occ_cache_wake wake)
 {
-  *flights = (occ_flights){ .mem = mem, .count = count, .wake = wake };
+  *flights = (occ_flights){
+    .mem = mem, .count = count, .waiters = count * OCC__CIMD_WAITERS, .buckets = 1, .wake = wake
+  };
+  ring_init(&flights->woken);
+  while (flights->buckets < flights->waiters) {
+    flights->buckets *= 2;
+  }
+  if (pthread_cond_init(&flights->called, NULL) != 0) {
+    return OCC_ERR_MEMORY;
+  }
   flights->flight = occ__mem_alloc(mem, count * sizeof(*flights->flight));
-  return flights->flight == NULL ? OCC_ERR_MEMORY : OCC_OK;
+  flights->waiter = occ__mem_alloc(mem, flights->waiters * sizeof(*flights->waiter));
+  flights->bucket = occ__mem_alloc(mem, flights->buckets * sizeof(*flights->bucket));
+  if (flights->flight == NULL || flights->waiter == NULL || flights->bucket == NULL) {
+    occ__flights_clear(flights);
+    return OCC_ERR_MEMORY;
+  }
+  for (size_t i = 0; i < flights->waiters; i++) {
+    flights->waiter[i].next = flights->blank;
+    flights->blank = &flights->waiter[i];
+  }
+  return OCC_OK;
 }
 
 void occ__flights_clear(occ_flights *flights)
 {
-  if (flights->flight != NULL) {
-    occ__mem_free(flights->mem, flights->flight, flights->count * sizeof(*flights->flight));
+  const occ_mem *mem = flights->mem;
+
+  if (mem == NULL) { /* never made */
+    return;
   }
-  flights->flight = NULL;
+  if (flights->flight != NULL) {
+    occ__mem_free(mem, flights->flight, flights->count * sizeof(*flights->flight));
+  }
+  if (flights->waiter != NULL) {
+    occ__mem_free(mem, flights->waiter, flights->waiters * sizeof(*flights->waiter));
+  }
+  if (flights->bucket != NULL) {
+    occ__mem_free(mem, flights->bucket, flights->buckets * sizeof(*flights->bucket));
+  }
+  (void)pthread_cond_destroy(&flights->called);
+  *flights = (occ_flights){ .mem = NULL };
 }
 
-occ_flight *occ__flights_of(const occ_flights *flights, const occ_slot *slot)
+/* ---- Waiting ---- */
+
+static occ_waiter **bucket_of(const occ_flights *flights, occ_ticket ticket)
 {
-  return slot == NULL || slot->flight == 0 ? NULL : &flights->flight[slot->flight - 1];
+  return &flights->bucket[(size_t)ticket & (flights->buckets - 1)];
 }
 
-int occ__flights_is_lapsed(const occ_flight *flight, occ_time now)
+/* Waits no more, nor is to be woken; the place is blank. */
+static void drop(occ_flights *flights, occ_waiter *waiter)
 {
-  return flight->who == NULL || now >= flight->deadline;
+  occ_waiter **at = bucket_of(flights, waiter->ticket);
+
+  while (*at != waiter) {
+    at = &(*at)->next;
+  }
+  *at = waiter->next;
+  ring_remove(&waiter->ring);
+  if (waiter->flight != NULL) {
+    waiter->flight->waits--;
+  }
+  waiter->next = flights->blank;
+  flights->blank = waiter;
+  flights->waits--;
 }
 
-size_t occ__flights_count(const occ_flights *flights, uint64_t host, const occ_flight *but,
-                          occ_time now)
+static void leave(occ_flights *flights, occ_ticket ticket)
+{
+  occ_waiter *waiter = *bucket_of(flights, ticket);
+
+  while (waiter != NULL && waiter->ticket != ticket) {
+    waiter = waiter->next;
+  }
+  if (waiter != NULL) {
+    drop(flights, waiter);
+  }
+}
+
+int occ__flights_join(occ_flights *flights, occ_flight *flight, const occ_cache_ask *ask)
+{
+  occ_waiter *waiter = flights->blank;
+  occ_waiter **bucket = bucket_of(flights, ask->ticket);
+
+  if (waiter == NULL || flight->waits == OCC__CIMD_WAITERS) {
+    return 0;
+  }
+  flights->blank = waiter->next;
+  *waiter =
+      (occ_waiter){ .who = ask->who, .ticket = ask->ticket, .flight = flight, .next = *bucket };
+  *bucket = waiter;
+  ring_add(&flight->waiting, &waiter->ring);
+  flight->waits++;
+  flights->waits++;
+  return 1;
+}
+
+/* ---- Fetching ---- */
+
+static int is_late(const occ_flight *flight, occ_time now)
+{
+  return now >= flight->deadline;
+}
+
+occ_flight *occ__flights_by(const occ_flights *flights, const void *who)
+{
+  for (size_t i = 0; i < flights->count; i++) {
+    if (flights->flight[i].slot != NULL && flights->flight[i].who == who) {
+      return &flights->flight[i];
+    }
+  }
+  return NULL;
+}
+
+/* Whoever was to do it has not: the next look for an unknown key need not be put off. */
+static void give_up(occ_flights *flights, occ_flight *flight)
+{
+  flight->slot->kid_at = 0;
+  occ__flights_land(flights, flight);
+}
+
+occ_flight *occ__flights_of(occ_flights *flights, occ_slot *slot, occ_time now)
+{
+  occ_flight *flight =
+      slot == NULL || slot->flight == 0 ? NULL : &flights->flight[slot->flight - 1];
+
+  if (flight != NULL && is_late(flight, now)) {
+    give_up(flights, flight);
+    return NULL;
+  }
+  return flight;
+}
+
+size_t occ__flights_count(const occ_flights *flights, uint64_t whose, occ_time now)
 {
   size_t count = 0;
 
   for (size_t i = 0; i < flights->count; i++) {
     const occ_flight *f = &flights->flight[i];
 
-    count += f->slot != NULL && f != but && !occ__flights_is_lapsed(f, now) &&
-             (host == 0 || f->slot->host == host);
+    count += f->slot != NULL && !is_late(f, now) &&
+             (whose == 0 || f->slot->host == whose || f->slot->domain == whose);
   }
   return count;
 }
 
-occ_flight *occ__flights_free(occ_flights *flights, occ_time now)
+static occ_flight *find_room(occ_flights *flights, occ_time now)
 {
-  occ_flight *lapsed = NULL;
-
   for (size_t i = 0; i < flights->count; i++) {
-    occ_flight *f = &flights->flight[i];
+    occ_flight *flight = &flights->flight[i];
 
-    if (f->slot == NULL) {
-      return f;
+    if (flight->slot != NULL && is_late(flight, now)) {
+      give_up(flights, flight);
     }
-    lapsed = occ__flights_is_lapsed(f, now) ? f : lapsed;
+    if (flight->slot == NULL) {
+      return flight;
+    }
   }
-  if (lapsed != NULL) {
-    occ__flights_land(flights, lapsed);
-  }
-  return lapsed;
+  return NULL;
 }
 
-void occ__flights_start(occ_flights *flights, occ_flight *flight, occ_slot *slot,
-                        const occ_cache_ask *ask)
+int occ__flights_start(occ_flights *flights, occ_slot *slot, const occ_cache_ask *ask)
 {
-  occ__flights_leave(flight, ask->ticket);
-  flight->slot = slot;
-  flight->who = ask->who;
-  flight->ticket = ask->ticket;
-  flight->deadline = ask->deadline;
-  slot->flight = (uint32_t)(flight - flights->flight) + 1;
-}
+  occ_flight *flight = find_room(flights, ask->now);
 
-/* The place of this request among those who wait, or their number. */
-static size_t find(const occ_flight *flight, occ_ticket ticket)
-{
-  size_t i = 0;
-
-  while (i < flight->waits && flight->waiting[i].ticket != ticket) {
-    i++;
-  }
-  return i;
-}
-
-int occ__flights_join(occ_flight *flight, const occ_cache_ask *ask)
-{
-  const size_t i = find(flight, ask->ticket);
-
-  if (i == OCC__CIMD_WAITERS) {
+  if (flight == NULL) {
     return 0;
   }
-  flight->waiting[i] = (occ_waiter){ ask->who, ask->ticket };
-  flight->waits += i == flight->waits;
+  *flight = (occ_flight){ .slot = slot,
+                          .kind = ask->kind,
+                          .who = ask->who,
+                          .ticket = ask->ticket,
+                          .deadline = ask->deadline };
+  ring_init(&flight->waiting);
+  slot->flight = (uint32_t)(flight - flights->flight) + 1;
+  flights->flying++;
   return 1;
-}
-
-void occ__flights_leave(occ_flight *flight, occ_ticket ticket)
-{
-  const size_t i = find(flight, ticket);
-
-  if (i < flight->waits) {
-    flight->waiting[i] = flight->waiting[--flight->waits];
-  }
-}
-
-static void wake_all(const occ_flights *flights, const occ_flight *flight)
-{
-  for (size_t i = 0; i < flight->waits; i++) {
-    flights->wake(flight->waiting[i].who);
-  }
 }
 
 void occ__flights_land(occ_flights *flights, occ_flight *flight)
 {
+  for (occ_ring *at = flight->waiting.next; at != &flight->waiting; at = at->next) {
+    ((occ_waiter *)(void *)at)->flight = NULL;
+  }
+  ring_move(&flights->woken, &flight->waiting);
   flight->slot->flight = 0;
-  wake_all(flights, flight);
-  flight->slot = NULL;
-  flight->who = NULL;
-  flight->waits = 0;
+  *flight = (occ_flight){ .slot = NULL };
+  flights->flying--;
 }
 
-void occ__flights_cancel(occ_flights *flights, occ_ticket ticket)
-{
-  for (size_t i = 0; i < flights->count; i++) {
-    occ_flight *f = &flights->flight[i];
+/* ---- Waking, and going away ---- */
 
-    if (f->slot == NULL) {
-      continue;
+occ_place occ__flights_enter(occ_flights *flights, const occ_cache_ask *ask, occ_flight **flight)
+{
+  *flight = flights->flying == 0 ? NULL : occ__flights_by(flights, ask->who);
+  if (*flight != NULL) {
+    (*flight)->ticket = ask->ticket; /* its question came again */
+    return OCC__PLACE_FETCHES;
+  }
+  for (occ_call *call = flights->calls; call != NULL; call = call->next) {
+    if (call->who == ask->who && !pthread_equal(call->thread, pthread_self())) {
+      call->again = 1;
+      return OCC__PLACE_CALLED;
     }
-    occ__flights_leave(f, ticket);
-    if (f->who != NULL && f->ticket == ticket) {
-      f->who = NULL;
-      wake_all(flights, f);
-    }
-    if (f->who == NULL && f->waits == 0) {
-      occ__flights_land(flights, f);
+    if (call->who == ask->who) { /* inside the call, where it should not be run, and may end */
+      call->who = NULL;
     }
   }
+  if (flights->waits > 0) {
+    leave(flights, ask->ticket);
+  }
+  return OCC__PLACE_NONE;
+}
+
+/* Is another thread waking it just now? Then not once more. */
+static int is_called(occ_flights *flights, occ_ticket ticket)
+{
+  for (occ_call *call = flights->calls; call != NULL; call = call->next) {
+    if (call->who != NULL && call->ticket == ticket) {
+      call->again = 0;
+      if (!pthread_equal(call->thread, pthread_self())) {
+        return 1;
+      }
+      call->who = NULL;
+    }
+  }
+  return 0;
+}
+
+void occ__flights_cancel(occ_flights *flights, occ_ticket ticket, pthread_mutex_t *lock)
+{
+  while (is_called(flights, ticket)) {
+    (void)pthread_cond_wait(&flights->called, lock);
+  }
+  leave(flights, ticket);
+  for (size_t i = 0; i < flights->count; i++) {
+    occ_flight *flight = &flights->flight[i];
+
+    if (flight->slot != NULL && flight->ticket == ticket) {
+      if (flight->waits > 0) { /* they look in its place */
+        flight->slot->kid_at = 0;
+      }
+      occ__flights_land(flights, flight);
+    }
+  }
+}
+
+void occ__flights_wake(occ_flights *flights, pthread_mutex_t *lock)
+{
+  occ_call call = { .next = flights->calls, .thread = pthread_self() };
+  occ_call **at = &flights->calls;
+  occ_ring mine;
+
+  if (ring_is_empty(&flights->woken)) {
+    return;
+  }
+  ring_init(&mine);
+  ring_move(&mine, &flights->woken);
+  flights->calls = &call;
+  while (!ring_is_empty(&mine)) {
+    occ_waiter *waiter = (occ_waiter *)(void *)mine.next;
+    const void *who = waiter->who;
+
+    call.who = who;
+    call.ticket = waiter->ticket;
+    drop(flights, waiter);
+    do {
+      call.again = 0;
+      (void)pthread_mutex_unlock(lock);
+      flights->wake(who);
+      (void)pthread_mutex_lock(lock);
+    } while (call.again);
+    call.who = NULL;
+    (void)pthread_cond_broadcast(&flights->called);
+  }
+  while (*at != &call) {
+    at = &(*at)->next;
+  }
+  *at = call.next;
 }

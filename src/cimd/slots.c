@@ -5,9 +5,12 @@
 
 #include "cimd/slots.h"
 
-int occ__slots_init(occ_slots *slots, const occ_mem *mem, size_t count, size_t per_host)
+int occ__slots_init(occ_slots *slots, const occ_mem *mem, size_t count, size_t per_host,
+                    size_t per_domain)
 {
-  *slots = (occ_slots){ .mem = mem, .count = count, .buckets = 1, .per_host = per_host };
+  *slots = (occ_slots){
+    .mem = mem, .count = count, .buckets = 1, .per_host = per_host, .per_domain = per_domain
+  };
   while (slots->buckets < count) {
     slots->buckets *= 2;
   }
@@ -81,11 +84,11 @@ static occ_slot *older(occ_slot *a, occ_slot *b)
   return a == NULL || (b != NULL && b->last_used < a->last_used) ? b : a;
 }
 
-/* Where a newcomer goes: a free slot, else one on trial. A host that has its part gives one of its own. */
-static occ_slot *find_room(const occ_slots *slots, uint64_t host)
+/* Where a newcomer goes: a free slot, else one on trial. A host, or domain, that has its part gives one of its own. */
+static occ_slot *find_room(const occ_slots *slots, uint64_t host, uint64_t domain)
 {
-  occ_slot *blank = NULL, *any = NULL, *own = NULL;
-  size_t of_host = 0;
+  occ_slot *blank = NULL, *any = NULL, *own = NULL, *near = NULL;
+  size_t of_host = 0, of_domain = 0;
 
   for (size_t i = 0; i < slots->count; i++) {
     occ_slot *slot = &slots->slot[i];
@@ -95,20 +98,26 @@ static occ_slot *find_room(const occ_slots *slots, uint64_t host)
       continue;
     }
     of_host += slot->host == host;
+    of_domain += slot->domain == domain;
     if (!slot->kept && slot->flight == 0) {
       any = older(any, slot);
       own = slot->host == host ? older(own, slot) : own;
+      near = slot->domain == domain ? older(near, slot) : near;
     }
   }
   if (of_host >= slots->per_host) {
     return own;
   }
+  if (of_domain >= slots->per_domain) {
+    return near;
+  }
   return blank != NULL ? blank : any;
 }
 
-occ_slot *occ__slots_add(occ_slots *slots, const uint64_t name[2], uint64_t host, occ_time now)
+occ_slot *occ__slots_add(occ_slots *slots, const uint64_t name[2], uint64_t host, uint64_t domain,
+                         occ_time now)
 {
-  occ_slot *slot = find_room(slots, host);
+  occ_slot *slot = find_room(slots, host, domain);
   uint32_t *bucket = bucket_of(slots, name);
 
   if (slot == NULL) {
@@ -119,6 +128,7 @@ occ_slot *occ__slots_add(occ_slots *slots, const uint64_t name[2], uint64_t host
   }
   *slot = (occ_slot){ .name = { name[0], name[1] },
                       .host = host,
+                      .domain = domain,
                       .used = 1,
                       .born = now,
                       .last_used = now,
@@ -131,7 +141,7 @@ occ_slot *occ__slots_add(occ_slots *slots, const uint64_t name[2], uint64_t host
 /* May this one be kept? One that has been idle for long makes room. */
 static int may_be_kept(occ_slots *slots, const occ_slot *candidate, occ_time now)
 {
-  size_t kept = 0, of_host = 0;
+  size_t kept = 0, of_host = 0, of_domain = 0;
   occ_slot *idle = NULL;
 
   for (size_t i = 0; i < slots->count; i++) {
@@ -140,10 +150,12 @@ static int may_be_kept(occ_slots *slots, const occ_slot *candidate, occ_time now
     if (slot->used && slot->kept) {
       kept++;
       of_host += slot->host == candidate->host;
+      of_domain += slot->domain == candidate->domain;
       idle = older(idle, slot);
     }
   }
-  if (of_host >= OCC__CIMD_KEPT_PART(slots->per_host)) {
+  if (of_host >= OCC__CIMD_KEPT_PART(slots->per_host) ||
+      of_domain >= OCC__CIMD_KEPT_PART(slots->per_domain)) {
     return 0;
   }
   if (kept < OCC__CIMD_KEPT_PART(slots->count)) {

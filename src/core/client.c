@@ -121,6 +121,20 @@ static occ_step take_answer(occ_txn *txn)
   return OCC__GO;
 }
 
+int occ__txn_tell_client(occ_txn *txn, const void *json, size_t len)
+{
+  json_t *more = NULL;
+  int rc = occ__json_read_object(&more, occ__span(json, len), &occ__json_client);
+
+  if (rc == OCC_OK && txn->client_facts == NULL) {
+    txn->client_facts = json_incref(more);
+  } else if (rc == OCC_OK && json_object_update(txn->client_facts, more) != 0) {
+    rc = OCC_ERR_MEMORY;
+  }
+  json_decref(more);
+  return rc;
+}
+
 /* Two questions are asked in this state: who the client is, and which keys it has. */
 occ_step occ__client_known(occ_txn *txn)
 {

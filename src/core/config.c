@@ -41,6 +41,11 @@ int occ_config_new(occ_config **out, occ_lib *lib, const char *issuer)
   return OCC_OK;
 }
 
+const occ_lib *occ__config_lib(const occ_config *config)
+{
+  return config->lib;
+}
+
 void occ__config_drop_answerer(const occ_mem *mem, occ_answerer *answerer)
 {
   if (answerer == NULL ||

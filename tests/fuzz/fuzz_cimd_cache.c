@@ -78,7 +78,7 @@ static void finish(request *r, const occ_cache_ask *ask, unsigned how)
   set->kids = "1";
   set->kids_len = 2;
   set->value.snapshot.capable = (int)(how & 4);
-  occ__cache_store(cache, ask, &set->value, (occ_freshness){ 60000, 1 }, &found);
+  occ__cache_store(cache, ask, &set->value, (occ_freshness){ 60000, 1 }, NULL, &found);
   need(found.value == &set->value);
   occ__value_drop(found.value);
 }
@@ -126,6 +126,8 @@ static void run(request *r, unsigned how)
     need(found.reason != 0 && found.value == NULL);
     r->doing = IDLE;
     break;
+  case OCC__CACHE_UNKNOWN:
+    need(0);
   }
 }
 
@@ -146,6 +148,10 @@ static void step(unsigned what, unsigned which)
                     now + 10000 };
     run(r, what / 8);
   } else {
+    if (what % 8 == 3 && r->doing == WAITING) { /* it wants something else now */
+      r->client = (which / REQUESTS) % CLIENTS;
+      r->kind = r->kind == OCC__CACHE_KEYSET ? OCC__CACHE_DOCUMENT : OCC__CACHE_KEYSET;
+    }
     run(r, what / 8);
   }
 }
@@ -180,6 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             .flights_per_host = 4,
                             .minute = 120,
                             .minute_per_host = 30,
+                            .domain_percent = 25,
                             .kid_minute = 30,
                             .most_ms = 3600000,
                             .stale_ms = 60000 };

@@ -97,21 +97,21 @@ static void make_ring(live *x)
   MUST(occ_keyring_load(x->ring, json, strlen(json), T0, 0) == OCC_OK);
 }
 
-void live_open(live *x, const live_options *options)
+static void make_lib(live *x, const live_options *options)
+{
+  char *text = cimd_options(x, options);
+
+  MUST(occ_lib_new(&x->lib, options->mem) == OCC_OK);
+  make_ring(x);
+  MUST(occ_cimd_new(&x->cimd, x->lib, text) == OCC_OK);
+  free(text);
+}
+
+static void make_server(live *x, const live_options *options)
 {
   occ_config *config = NULL;
   char *text;
 
-  *x = (live){ .web = web_open(), .now = T0 };
-  MUST(occ_lib_new(&x->lib, options->mem) == OCC_OK);
-  make_ring(x);
-  text = cimd_options(x, options);
-  MUST(occ_cimd_new(&x->cimd, x->lib, text) == OCC_OK);
-  free(text);
-  text = curl_options(x, options);
-  MUST(occ_curl_new(&x->curl, x->lib, text) == OCC_OK);
-  free(text);
-  MUST(occ_curl_use_multi(x->curl, options->curlm) == OCC_OK);
   MUST(occ_config_new(&config, x->lib, "https://as.example") == OCC_OK);
   MUST(occ_keyring_attach(x->ring, config) == OCC_OK);
   MUST(occ_cimd_attach(x->cimd, config) == OCC_OK);
@@ -124,13 +124,38 @@ void live_open(live *x, const live_options *options)
   occ_config_free(config);
 }
 
-void live_close(live *x)
+void live_open(live *x, const live_options *options)
+{
+  char *text;
+
+  *x = (live){ .web = web_open(), .now = T0 };
+  make_lib(x, options);
+  text = curl_options(x, options);
+  MUST(occ_curl_new(&x->curl, x->lib, text) == OCC_OK);
+  free(text);
+  MUST(occ_curl_use_multi(x->curl, options->curlm) == OCC_OK);
+  make_server(x, options);
+}
+
+void live_open_beside(live *x, const live *first, const live_options *options)
+{
+  *x = (live){ .web = first->web, .curl = first->curl, .now = first->now };
+  make_lib(x, options);
+  make_server(x, options);
+}
+
+void live_close_beside(live *x)
 {
   occ_server_free(x->server);
-  occ_curl_free(x->curl);
   occ_cimd_free(x->cimd);
   occ_keyring_free(x->ring);
   occ_lib_free(x->lib);
+}
+
+void live_close(live *x)
+{
+  occ_curl_free(x->curl);
+  live_close_beside(x);
   web_close(x->web);
 }
 
@@ -148,6 +173,39 @@ occ_txn *live_txn(live *x, const char *path, const char *more, void *user_data)
   MUST(occ_txn_new(&txn, x->server, OCC_TOKEN, user_data) == OCC_OK);
   MUST(occ_txn_set_body(txn, body, strlen(body)) == OCC_OK);
   return txn;
+}
+
+void live_assertion(const live *x, char *out, size_t size, const char *path)
+{
+  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  char part[2][512];
+  size_t used;
+
+  (void)snprintf(part[0], sizeof(part[0]), "{\"alg\":\"ES256\",\"kid\":\"k\"}");
+  (void)snprintf(part[1], sizeof(part[1]),
+                 "{\"iss\":\"https://" WEB_HOST ":%u%s\",\"sub\":\"https://" WEB_HOST
+                 ":%u%s\",\"aud\":\"https://as.example\",\"jti\":\"j\",\"exp\":%lld}",
+                 web_port(x->web), path, web_port(x->web), path, (long long)(x->now / 1000 + 60));
+  used =
+      (size_t)snprintf(out, size,
+                       "&grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:"
+                       "client-assertion-type:jwt-bearer&client_assertion=");
+  for (int p = 0; p < 2; p++) {
+    const unsigned char *in = (const unsigned char *)part[p];
+
+    for (size_t i = 0, len = strlen(part[p]); i < len; i += 3) {
+      const unsigned long group = (unsigned long)in[i] << 16 |
+                                  (i + 1 < len ? (unsigned long)in[i + 1] << 8 : 0) |
+                                  (i + 2 < len ? in[i + 2] : 0u);
+
+      for (size_t k = 0; k < (len - i >= 3 ? 4 : len - i + 1); k++) {
+        out[used++] = alphabet[group >> (18 - 6 * k) & 63];
+      }
+    }
+    out[used++] = '.';
+  }
+  memset(out + used, 'A', 86);
+  out[used + 86] = '\0';
 }
 
 /* The last `"name":"value"`. */

@@ -41,8 +41,13 @@ typedef struct live_waiter live_waiter;
 
 void live_open(live *x, const live_options *options);
 void live_close(live *x);
+/* A server in a lib of its own, with the web and the occ_curl of the first; closed before it. */
+void live_open_beside(live *x, const live *first, const live_options *options);
+void live_close_beside(live *x);
 /* A request of the client https://WEB_HOST:port<path>; more: further parameters, "&a=b". */
 occ_txn *live_txn(live *x, const char *path, const char *more, void *user_data);
+/* Parameters of one that authenticates by an assertion; its signature is none, but its keys are looked for before. */
+void live_assertion(const live *x, char *out, size_t size, const char *path);
 void live_read(live_result *out, const occ_txn *txn, int rc);
 /* The whole of it; WAIT waits for the wake. */
 void live_ask(live *x, const char *path, live_result *out);

@@ -750,10 +750,6 @@ static void test_crowd__fetches_once(void **state)
 
 /* ---- Key sets ---- */
 
-#define PKJWT                                                                                      \
-  "grant_type=client_credentials&client_assertion_type=urn:ietf:params:oauth:client-assertion-"    \
-  "type:jwt-bearer"
-
 /* The document names a key set on the other host; that one is data's. */
 static void say_keys(web_conn *c, const void *data)
 {
@@ -774,37 +770,6 @@ static void say_keys(web_conn *c, const void *data)
   (void)snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\n" JSON "Content-Length: %zu\r\n\r\n",
                  strlen(body));
   (void)(web_say(c, head) && web_say(c, body));
-}
-
-/* An assertion whose signature does not matter: its keys are looked for before. */
-static void assertion_for(char *out, size_t size, const char *path)
-{
-  static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  char part[2][512];
-  size_t used;
-
-  (void)snprintf(part[0], sizeof(part[0]), "{\"alg\":\"ES256\",\"kid\":\"k\"}");
-  (void)snprintf(part[1], sizeof(part[1]),
-                 "{\"iss\":\"https://" WEB_HOST ":%u%s\",\"sub\":\"https://" WEB_HOST
-                 ":%u%s\",\"aud\":\"https://as.example\",\"jti\":\"j\",\"exp\":%lld}",
-                 web_port(x.web), path, web_port(x.web), path, (long long)(x.now / 1000 + 60));
-  used = (size_t)snprintf(out, size, "&" PKJWT "&client_assertion=");
-  for (int p = 0; p < 2; p++) {
-    const unsigned char *in = (const unsigned char *)part[p];
-
-    for (size_t i = 0, len = strlen(part[p]); i < len; i += 3) {
-      const unsigned long group = (unsigned long)in[i] << 16 |
-                                  (i + 1 < len ? (unsigned long)in[i + 1] << 8 : 0) |
-                                  (i + 2 < len ? in[i + 2] : 0u);
-
-      for (size_t k = 0; k < (len - i >= 3 ? 4 : len - i + 1); k++) {
-        out[used++] = alphabet[group >> (18 - 6 * k) & 63];
-      }
-    }
-    out[used++] = '.';
-  }
-  memset(out + used, 'A', 86);
-  out[used + 86] = '\0';
 }
 
 static void say_key_octets(web_conn *c, const void *data)
@@ -849,7 +814,7 @@ static void test_key_set__by_the_same_recipe(void **state)
     print_message("  %s\n", rows[i].why);
     path_of(path, i);
     x.now += 120000;
-    assertion_for(more, sizeof(more), path);
+    live_assertion(&x, more, sizeof(more), path);
     web_behave(x.web, WEB_TLS, say_keys, &rows[i]);
     live_ask_more(&x, path, more, x.now, &got);
     is_as_expected(&rows[i], &got);
@@ -877,12 +842,77 @@ static void test_key_set__shares_the_deadline(void **state)
 
   live_open(&x, &options);
   x.now += 120000;
-  assertion_for(more, sizeof(more), "/late");
+  live_assertion(&x, more, sizeof(more), "/late");
   web_behave(x.web, WEB_TLS, say_document_late, &keys);
   live_ask_more(&x, "/late", more, x.now, &got);
   is_as_expected(&keys, &got);
   assert_int_equal(web_requests(x.web), 2);
   assert_in_range(got.ms, 900, 1300);
+  live_close(&x);
+}
+
+/* ---- Who holds what ---- */
+
+/* An answerer of the host's that wants a fetch, and takes any document. */
+static int answer_client(occ_txn *txn, const occ_question *q, void *user_data)
+{
+  const live *l = user_data;
+  char url[128];
+
+  if (q->index != 0) {
+    return occ_txn_answer(txn, q->ticket, OCC_YES, "{}", 2);
+  }
+  (void)snprintf(url, sizeof(url), "https://" WEB_HOST ":%u/held", web_port(l->web));
+  return occ_txn_answer_fetch_first(txn, q->ticket, url, 1000);
+}
+
+/* The servers hold the occ_cimd that says where to, also where they ask it nothing else. */
+static void test_attach__holds(void **state)
+{
+  static const char json[] = "{\"token_urls\":[\"https://as.example/token\"],"
+                             "\"store_id\":\"AAECAwQFBgcICQoLDA0ODw\"}";
+  const live_options options = { .curl = NULL };
+  occ_config *config = NULL;
+  occ_cimd *cimd = NULL;
+  live_result got;
+  (void)state;
+
+  live_open(&x, &options);
+  occ_server_free(x.server);
+  assert_int_equal(
+      occ_cimd_new(&cimd, x.lib, "{\"development\":true,\"allow_addresses\":[\"127.0.0.2/32\"]}"),
+      OCC_OK);
+  assert_int_equal(occ_config_new(&config, x.lib, "https://as.example"), OCC_OK);
+  assert_int_equal(occ_config_answer(config, OCC_ASK_CLIENT, answer_client, NULL, NULL, &x),
+                   OCC_OK);
+  assert_int_equal(occ_keyring_attach(x.ring, config), OCC_OK);
+  assert_int_equal(occ_curl_attach(x.curl, config, cimd), OCC_OK);
+  occ_cimd_free(cimd);
+  assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
+  assert_int_equal(occ_server_new(&x.server, config), OCC_OK);
+  occ_config_free(config);
+  web_behave(x.web, WEB_TLS, web_good, NULL);
+  live_ask(&x, "/held", &got);
+  assert_int_equal(got.outcome, OCC_GRANT);
+  live_close(&x);
+}
+
+static void test_attach__arguments(void **state)
+{
+  const live_options options = { .curl = NULL };
+  occ_config *config = NULL;
+  occ_lib *other = NULL;
+  (void)state;
+
+  live_open(&x, &options);
+  assert_int_equal(occ_lib_new(&other, NULL), OCC_OK);
+  assert_int_equal(occ_config_new(&config, other, "https://as.example"), OCC_OK);
+  assert_int_equal(occ_curl_attach(NULL, config, x.cimd), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_curl_attach(x.curl, NULL, x.cimd), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_curl_attach(x.curl, config, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_attach(x.cimd, config), OCC_ERR_ARGUMENT); /* of another lib */
+  occ_config_free(config);
+  occ_lib_free(other);
   live_close(&x);
 }
 
@@ -965,6 +995,8 @@ int main(void)
     cmocka_unit_test(test_memory__fails_at_each_point),
     cmocka_unit_test(test_slow__deadline_of_the_request),
     cmocka_unit_test(test_tls__anchors),
+    cmocka_unit_test(test_attach__holds),
+    cmocka_unit_test(test_attach__arguments),
     cmocka_unit_test(test_request__path_as_it_is),
     cmocka_unit_test(test_key_set__shares_the_deadline),
   };

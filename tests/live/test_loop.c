@@ -368,6 +368,33 @@ static void test_done__leaves_other_transfers(void **state)
   close_loop();
 }
 
+/* Tickets of two libs are the same numbers: neither has the other's response, or ends its fetch. */
+static void test_fetch__of_two_libs(void **state)
+{
+  const live_options options = { .real_names = 1, .wake = on_wake };
+  unsigned woken[3] = { 0, 0, 0 };
+  occ_txn *txn[3];
+  live beside;
+  (void)state;
+
+  open_loop(NULL, NULL);
+  live_open_beside(&beside, &x, &options);
+  web_behave(x.web, WEB_TLS, web_good, NULL);
+  txn[0] = live_txn(&x, "/first", NULL, &woken[0]);
+  txn[1] = live_txn(&beside, "/second", NULL, &woken[1]);
+  txn[2] = live_txn(&beside, "/third", NULL, &woken[2]);
+  for (size_t i = 0; i < 3; i++) {
+    assert_int_equal(run(txn[i]), OCC_PENDING);
+  }
+  occ_txn_free(txn[2]);
+  turn_until(&woken[0], 1);
+  turn_until(&woken[1], 1);
+  is_granted(txn[0]);
+  is_granted(txn[1]);
+  live_close_beside(&beside);
+  close_loop();
+}
+
 /* B02 */
 static void test_fetch__address_refused(void **state)
 {
@@ -398,6 +425,7 @@ int main(void)
     cmocka_unit_test(test_txn__deadline),
     cmocka_unit_test(test_fetch__ends_at_its_limit),
     cmocka_unit_test(test_fetch__address_refused),
+    cmocka_unit_test(test_fetch__of_two_libs),
     cmocka_unit_test(test_names__hang),
     cmocka_unit_test(test_done__leaves_other_transfers),
   };

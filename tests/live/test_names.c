@@ -51,6 +51,7 @@ static void test_addresses__special_ones_are_refused(void **state)
     const char *why, *addresses;
   } row[] = {
     { "B02 loopback", "127.0.0.1" },
+    { "B07 a chain of names that ends there, which the resolver follows", "127.0.0.1" },
     { "B02 the whole of it", "127.255.255.254" },
     { "B03 private", "10.0.0.5" },
     { "B03 private", "192.168.1.1" },
@@ -131,6 +132,47 @@ static void test_addresses__rebinding(void **state)
   live_close(&x);
 }
 
+/* A document with keys below it; whoever asks for them has come too far. */
+static void say_document(web_conn *c, const void *data)
+{
+  char body[512], head[128];
+
+  (void)data;
+  assert_memory_equal(c->request, "GET /with-keys ", 15);
+  (void)snprintf(body, sizeof(body),
+                 "{\"client_id\":\"https://" WEB_HOST
+                 ":%u/with-keys\",\"token_endpoint_auth_method\":\"private_key_jwt\","
+                 "\"grant_types\":[\"client_credentials\"],\"jwks_uri\":\"https://" WEB_OTHER_HOST
+                 ":%u/keys\"}",
+                 web_port(c->web), web_port(c->web));
+  (void)snprintf(head, sizeof(head),
+                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 strlen(body));
+  (void)(web_say(c, head) && web_say(c, body));
+}
+
+/* SS-1, D16: what a document names is looked at like the document's own name. */
+static void test_addresses__of_keys(void **state)
+{
+  live_result got;
+  char more[4096];
+  (void)state;
+
+  open_with(NULL, NULL, NULL);
+  resolver_flip("127.0.0.2", "127.0.0.1");
+  web_behave(x.web, WEB_TLS, say_document, NULL);
+  x.now += 120000;
+  live_assertion(&x, more, sizeof(more), "/with-keys");
+  live_ask_more(&x, "/with-keys", more, x.now, &got);
+  assert_int_equal(got.status, 503);
+  assert_string_equal(got.detail, "fetch_address");
+  assert_int_equal(resolver_queries(), 2);
+  assert_int_equal(web_requests(x.web), 1);
+  assert_true(web_canary_is_quiet(x.web));
+  live_close(&x);
+}
+
 /* B14 */
 static void test_addresses__denied_by_the_operator(void **state)
 {
@@ -206,6 +248,7 @@ int main(void)
     cmocka_unit_test(test_addresses__special_ones_are_refused),
     cmocka_unit_test(test_addresses__passed_over),
     cmocka_unit_test(test_addresses__rebinding),
+    cmocka_unit_test(test_addresses__of_keys),
     cmocka_unit_test(test_addresses__denied_by_the_operator),
     cmocka_unit_test(test_names__fail_alike),
     cmocka_unit_test(test_names__hang),

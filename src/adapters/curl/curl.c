@@ -12,7 +12,7 @@
 /* What a configuration holds: one of these for each time it was attached. */
 typedef struct fetcher {
   occ_curl *curl;
-  const occ_cimd *cimd;
+  occ_cimd *cimd;
 } fetcher;
 
 /* ---- Its life ---- */
@@ -134,6 +134,7 @@ static int prepare(const fetcher *f, const occ_question *q, int64_t ms, occ_tran
   }
   (*out)->cimd = f->cimd;
   (*out)->txn = NULL;
+  (*out)->fetcher = f;
   (*out)->ticket = q->ticket;
   rc = occ__transfer_set_get(*out, &curl->options, curl->get_lines, q->url,
                              ms < curl->options.fetch_ms ? ms : curl->options.fetch_ms);
@@ -198,11 +199,12 @@ static int fetch_now(const fetcher *f, occ_txn *txn, const occ_question *q)
 
 /* ---- On the host's loop ---- */
 
-static occ_transfer *find(const occ_curl *curl, occ_ticket ticket)
+/* A ticket is one of the lib in which this configuration was made, and of no other. */
+static occ_transfer *find(const fetcher *f, occ_ticket ticket)
 {
-  occ_transfer *t = curl->transfer;
+  occ_transfer *t = f->curl->transfer;
 
-  while (t != NULL && t->ticket != ticket) {
+  while (t != NULL && (t->fetcher != f || t->ticket != ticket)) {
     t = t->next;
   }
   return t;
@@ -250,7 +252,7 @@ static int start(const fetcher *f, occ_txn *txn, const occ_question *q)
 
 static int fetch_later(const fetcher *f, occ_txn *txn, const occ_question *q)
 {
-  occ_transfer *t = find(f->curl, q->ticket);
+  occ_transfer *t = find(f, q->ticket);
   int rc;
 
   if (t == NULL) {
@@ -308,7 +310,7 @@ static int answer_fetch(occ_txn *txn, const occ_question *q, void *user_data)
 static void cancel(occ_ask kind, occ_ticket ticket, void *user_data)
 {
   const fetcher *f = user_data;
-  occ_transfer *t = find(f->curl, ticket);
+  occ_transfer *t = find(f, ticket);
 
   (void)kind;
   if (t != NULL) {
@@ -321,11 +323,12 @@ static void release(void *user_data)
   fetcher *f = user_data;
   occ_curl *curl = f->curl;
 
+  occ_cimd_free(f->cimd);
   curl->mem.release(f, sizeof(*f), curl->mem.user_data);
   occ_curl_free(curl);
 }
 
-int occ_curl_attach(occ_curl *curl, occ_config *config, const occ_cimd *cimd)
+int occ_curl_attach(occ_curl *curl, occ_config *config, occ_cimd *cimd)
 {
   fetcher *f;
   int rc;
@@ -339,6 +342,7 @@ int occ_curl_attach(occ_curl *curl, occ_config *config, const occ_cimd *cimd)
   }
   f->curl = curl;
   f->cimd = cimd;
+  occ_cimd_hold(cimd);
   atomic_fetch_add(&curl->holds, 1);
   rc = occ_config_answer(config, OCC_ASK_FETCH, answer_fetch, cancel, release, f);
   if (rc != OCC_OK) {

@@ -16,7 +16,7 @@ typedef struct occ_curl_options {
   char *user, *password;  /* libcurl's; NULL: no credentials. spec: RFC 6749 section 2.3.1 */
   long fetch_ms, connect_ms, call_ms;
   size_t call_octets;
-  int skip_refused; /* an address that may not be connected to does not spoil the others */
+  int skip_refused; /* an address that may not be connected to does not end the fetch */
   struct curl_slist *resolve;
 } occ_curl_options;
 

@@ -69,7 +69,8 @@ static unsigned port_of(const struct sockaddr *address)
   return 0;
 }
 
-/* One that may not spoils the others, for an honest name has no such address; unless the operator wants it passed over. */
+/* One that may not ends it, for an honest name has no such address; unless the operator wants it passed over. Those behind
+ * one that answers are not tried, so nobody learns of them here. */
 static int is_allowed(occ_transfer *t, const struct sockaddr *address, size_t len)
 {
   if ((t->refused && !t->skip_refused) || t->goods == sizeof(t->good) / sizeof(t->good[0]) ||
@@ -343,7 +344,8 @@ static CURLcode set_always(occ_transfer *t, const occ_curl_options *options, int
     { CURLOPT_ABSTRACT_UNIX_SOCKET, NULL },
   };
   const int64_t connect_ms = t->cimd != NULL && options->connect_ms < ms ? options->connect_ms : ms;
-  CURLcode rc = set_numbers(t->easy, numbers, ROWS(numbers));
+  CURLcode rc = ms < 1 ? CURLE_OPERATION_TIMEDOUT /* 0 would be without a limit */
+                       : set_numbers(t->easy, numbers, ROWS(numbers));
 
   rc = rc != CURLE_OK ? rc : set_texts(t->easy, texts, ROWS(texts));
   rc = rc != CURLE_OK ? rc : set_trust(t->easy, options);

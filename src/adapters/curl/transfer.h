@@ -40,6 +40,7 @@ typedef struct occ_transfer {
   const char *failure; /* why there is no response, a word for the log; NULL: there is one */
   /* The list of occ_curl. */
   struct occ_transfer *next;
+  const void *fetcher; /* of whose question it is, with ... */
   occ_ticket ticket;
   const occ_txn *txn;
   int done;
@@ -49,7 +50,7 @@ typedef struct occ_transfer {
 occ_transfer *occ__transfer_new(const occ_mem *mem, size_t most);
 void occ__transfer_free(occ_transfer *t); /* NULL is fine */
 /* Options of all transfers, then those of a GET of url. Anything but CURLE_OK: it must not be started. lines live longer
- * than t. ms: at most. */
+ * than t. ms: at most; below 1 there is no time for it. */
 CURLcode occ__transfer_set_get(occ_transfer *t, const occ_curl_options *options,
                                struct curl_slist *lines, const char *url, int64_t ms);
 CURLcode occ__transfer_set_post(occ_transfer *t, const occ_curl_options *options, const char *url,

@@ -18,6 +18,7 @@
 #include "fail_mem.h"
 
 #define T0          INT64_C(1800000000000)
+#define OWN_BLOCKS  10 /* of the cache itself */
 #define LIFE        60000
 #define UNREACHABLE OCC__REASON_CIMD_UNREACHABLE
 #define STATUS      OCC__REASON_CIMD_STATUS
@@ -33,6 +34,7 @@ static const occ_cache_rules usual = {
   .minute = OCC__CIMD_MINUTE,
   .minute_per_host = OCC__CIMD_MINUTE_PER_HOST,
   .kid_minute = OCC__CIMD_KID_MINUTE,
+  .domain_percent = OCC__CIMD_DOMAIN_PERCENT,
   .most_ms = OCC__CIMD_MOST_MS,
 };
 
@@ -120,7 +122,7 @@ static void store_as(bed *b, const occ_cache_ask *q, int keys, int64_t ms, int m
 
   assert_non_null(value);
   value->snapshot.keys[0] = (uint8_t)keys;
-  occ__cache_store(b->cache, q, value, (occ_freshness){ ms, may_be_stale }, &b->found);
+  occ__cache_store(b->cache, q, value, (occ_freshness){ ms, may_be_stale }, NULL, &b->found);
   assert_ptr_equal(b->found.value, value);
   occ__value_drop(value);
 }
@@ -422,7 +424,83 @@ static void test_ask__a_deadline_lets_another_fetch(void **state)
   end(&b);
 }
 
+/* ---- One place at a time ---- */
+
+/* What comes back is what it went for, whatever is asked for then. */
+static void test_ask__the_response_is_of_what_was_fetched(void **state)
+{
+  occ_cache_ask q;
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  assert_int_equal(ask(&b, "https://a.org/c"), OCC__CACHE_FETCH);
+  q = question(&b, "https://b.org/c", 0);
+  q.kind = OCC__CACHE_KEYSET;
+  q.url = occ__span_text("https://b.org/k");
+  assert_int_equal(occ__cache_ask(b.cache, &q, &b.found), OCC__CACHE_MINE);
+  assert_int_equal(b.found.kind, OCC__CACHE_DOCUMENT);
+  store_as(&b, &q, 1, LIFE, 1, 4000);
+  assert_int_equal(ask(&b, "https://a.org/c"), OCC__CACHE_HIT);
+  assert_int_equal(ask(&b, "https://b.org/c"), OCC__CACHE_FETCH);
+  end(&b);
+}
+
+/* It waits for what it asked for last, and only for that. */
+static void test_ask__waits_for_one_thing(void **state)
+{
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  assert_int_equal(ask_by(&b, "https://a.org/c", 0), OCC__CACHE_FETCH);
+  assert_int_equal(ask_by(&b, "https://b.org/c", 1), OCC__CACHE_FETCH);
+  assert_int_equal(ask_by(&b, "https://a.org/c", 2), OCC__CACHE_WAIT);
+  assert_int_equal(ask_by(&b, "https://b.org/c", 2), OCC__CACHE_WAIT);
+  assert_int_equal(ask_by(&b, "https://a.org/c", 3), OCC__CACHE_WAIT);
+  assert_int_equal(ask_by(&b, "https://c.org/c", 3), OCC__CACHE_FETCH);
+  store_by(&b, "https://a.org/c", 0, LIFE);
+  assert_int_equal(wakes(), 0);
+  occ__cache_cancel(b.cache, 1 + 1);
+  assert_int_equal(woken[2], 1);
+  assert_int_equal(wakes(), 1);
+  end(&b);
+}
+
+/* Nothing is fetched for a client of which nothing is known, if it is asked so. */
+static void test_ask__only_known(void **state)
+{
+  occ_cache_ask q;
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  q = question(&b, "https://a.org/c", 0);
+  q.only_known = 1;
+  assert_int_equal(occ__cache_ask(b.cache, &q, &b.found), OCC__CACHE_UNKNOWN);
+  assert_int_equal(ask(&b, "https://a.org/c"), OCC__CACHE_FETCH);
+  q = question(&b, "https://a.org/c", 1);
+  q.only_known = 1;
+  assert_int_equal(occ__cache_ask(b.cache, &q, &b.found), OCC__CACHE_UNKNOWN);
+  store(&b, "https://a.org/c");
+  assert_int_equal(wakes(), 0);
+  b.now += LIFE;
+  q.now = b.now;
+  q.deadline = b.now + 10000;
+  assert_int_equal(occ__cache_ask(b.cache, &q, &b.found), OCC__CACHE_FETCH);
+  end(&b);
+}
+
 /* ---- Budgets ---- */
+
+/* A client that is known: used again a minute after it came. */
+static void become_known(bed *b, const char *id)
+{
+  assert_int_equal(ask(b, id), OCC__CACHE_FETCH);
+  store_by(b, id, 0, OCC__CIMD_MOST_MS);
+  b->now += OCC__CIMD_PROVE_MS;
+  assert_int_equal(ask(b, id), OCC__CACHE_HIT);
+}
 
 /* E14, at -1, 0, +1: one host, all hosts; what is over is told apart from a client that is bad. */
 static void test_ask__fetches_a_minute(void **state)
@@ -494,16 +572,61 @@ static void test_ask__fetches_at_once(void **state)
   end(&b);
 }
 
-/* ---- Strangers ---- */
-
-/* A client that is known: used again a minute after it came. */
-static void become_known(bed *b, const char *id)
+/* Three quarters of what strangers may fetch is not for one domain: at -1, 0, +1. Those who are known are not counted. */
+static void test_ask__of_a_domain(void **state)
 {
-  assert_int_equal(ask(b, id), OCC__CACHE_FETCH);
-  store_by(b, id, 0, OCC__CIMD_MOST_MS);
-  b->now += OCC__CIMD_PROVE_MS;
-  assert_int_equal(ask(b, id), OCC__CACHE_HIT);
+  const unsigned most = OCC__CIMD_MINUTE * OCC__CIMD_DOMAIN_PERCENT / 100;
+  const unsigned at_once = OCC__CIMD_FLIGHTS * OCC__CIMD_DOMAIN_PERCENT / 100;
+  char id[64];
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  become_known(&b, "https://known.evil.net/c");
+  b.now += OCC__CIMD_MOST_MS;
+  for (unsigned i = 0; i <= most; i++) {
+    (void)snprintf(id, sizeof(id), "https://h%u.EVIL.net/c", i);
+    assert_int_equal(ask(&b, id), i < most ? OCC__CACHE_FETCH : OCC__CACHE_REFUSED);
+    if (i < most) {
+      store(&b, id);
+    }
+  }
+  assert_int_equal(b.found.reason, BUSY);
+  assert_int_equal(ask(&b, "https://a.b.evil.net/c"), OCC__CACHE_REFUSED);
+  assert_int_equal(ask(&b, "https://evil.net/c"), OCC__CACHE_REFUSED);
+  fetch(&b, "https://known.evil.net/c");
+  fetch(&b, "https://notevil.net/c");
+  fetch(&b, "https://evil.net.org/c");
+  b.now += 60000;
+  for (unsigned i = 0; i <= at_once; i++) {
+    (void)snprintf(id, sizeof(id), "https://n%u.evil.net/c", i);
+    assert_int_equal(ask_by(&b, id, i), i < at_once ? OCC__CACHE_FETCH : OCC__CACHE_REFUSED);
+  }
+  assert_int_equal(ask_by(&b, "https://a.org/c", 99), OCC__CACHE_FETCH);
+  end(&b);
 }
+
+/* An address is a domain of its own, and a host of one label too. */
+static void test_ask__domains_of_addresses(void **state)
+{
+  static const char *const other[] = { "https://10.1.2.3/c", "https://10.9.2.3/c",
+                                       "https://[::3]/c",    "https://[::2.3]/c",
+                                       "https://one/c",      "https://two/c" };
+  occ_cache_rules rules = usual;
+  bed b;
+  (void)state;
+
+  rules.minute_per_host = 1;
+  rules.domain_percent = 1;
+  begin(&b, &rules);
+  for (size_t i = 0; i < 6; i++) {
+    fetch(&b, other[i]);
+  }
+  assert_int_equal(ask(&b, "https://10.1.2.3/d"), OCC__CACHE_REFUSED);
+  end(&b);
+}
+
+/* ---- Strangers ---- */
 
 /* 10,000 ids on as many hosts, as fast as they are let in, all of them used again and again; the victim comes once in 50
  * minutes. */
@@ -519,7 +642,7 @@ static void test_ask__ten_thousand_strangers_push_out_nobody(void **state)
   become_known(&b, "https://victim.org/c");
   began = last_use = b.now;
   for (unsigned i = 0; i < 10000;) {
-    (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i);
+    (void)snprintf(id, sizeof(id), "https://h%u-evil.net/c", i);
     if (ask(&b, id) == OCC__CACHE_FETCH) {
       store_by(&b, id, 0, OCC__CIMD_MOST_MS);
       fetches++;
@@ -529,7 +652,7 @@ static void test_ask__ten_thousand_strangers_push_out_nobody(void **state)
       b.now += 1000;
     }
     for (unsigned back = 1; back <= 200 && back * 5 < i; back += 20) {
-      (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i - back * 5);
+      (void)snprintf(id, sizeof(id), "https://h%u-evil.net/c", i - back * 5);
       if (ask(&b, id) == OCC__CACHE_FETCH) {
         (void)fail_with(&b, id, STATUS);
         fetches++;
@@ -552,6 +675,47 @@ static void test_ask__ten_thousand_strangers_push_out_nobody(void **state)
   assert_true(refused > 1000);
   assert_true(fetches <= (size_t)((b.now - began) / 60000 + 1) * OCC__CIMD_MINUTE);
   assert_true(b.fm.live_octets <= OCC__CIMD_OCTETS + (1u << 20));
+  end(&b);
+}
+
+/* A domain of which every name is somebody: all it can get is its part, and others who come become known as before. */
+static void test_ask__a_domain_leaves_room(void **state)
+{
+  occ_cache_rules rules = usual;
+  occ_cache_step step;
+  char id[64];
+  bed b;
+  (void)state;
+
+  rules.entries[0] = 4 * OCC__CIMD_ENTRIES_MIN;
+  begin(&b, &rules);
+  for (unsigned i = 0; i < 10 * 300; i++) { /* again and again, as fast as it is let in */
+    (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i % 300);
+    while ((step = ask(&b, id)) == OCC__CACHE_REFUSED) {
+      b.now += 1000;
+    }
+    if (step == OCC__CACHE_FETCH) {
+      store_by(&b, id, 0, OCC__CIMD_MOST_MS);
+    }
+  }
+  assert_true(b.fm.live <= 64 + OWN_BLOCKS); /* a quarter */
+  for (unsigned i = 0; i < 100; i++) {
+    (void)snprintf(id, sizeof(id), "https://good%u.org/c", i);
+    become_known(&b, id);
+  }
+  for (unsigned i = 0; i < 500; i++) {
+    (void)snprintf(id, sizeof(id), "https://s%u.com/c", i);
+    b.now += 1000;
+    fetch(&b, id);
+  }
+  for (unsigned i = 0; i < 100; i++) {
+    (void)snprintf(id, sizeof(id), "https://good%u.org/c", i);
+    if (ask(&b, id) == OCC__CACHE_FETCH) {
+      store(&b, id);
+    }
+    assert_true(b.found.first_seen < b.now - 400000); /* it was never forgotten */
+    b.now += 1000;
+  }
   end(&b);
 }
 
@@ -580,7 +744,7 @@ static void test_ask__neighbours_push_out_nobody(void **state)
       assert_int_equal(b.found.first_seen, T0);
     }
   }
-  assert_true(b.fm.live <= 16 + 8); /* entries of one host, and the cache's own blocks */
+  assert_true(b.fm.live <= 16 + OWN_BLOCKS); /* entries of one host, and the cache's own blocks */
   end(&b);
 }
 
@@ -635,8 +799,30 @@ static void test_ask__a_host_keeps_a_quarter_free(void **state)
     (void)snprintf(id, sizeof(id), "https://a.org/new/%u", i);
     assert_int_equal(ask_by(&b, id, i), OCC__CACHE_FETCH);
   }
-  assert_int_equal(ask(&b, "https://a.org/0"), OCC__CACHE_HIT);
-  assert_int_equal(ask(&b, "https://a.org/11"), OCC__CACHE_HIT);
+  assert_int_equal(ask_by(&b, "https://a.org/0", 99), OCC__CACHE_HIT);
+  assert_int_equal(ask_by(&b, "https://a.org/11", 99), OCC__CACHE_HIT);
+  end(&b);
+}
+
+/* The same of a domain. */
+static void test_ask__a_domain_keeps_a_quarter_free(void **state)
+{
+  occ_cache_rules rules = usual;
+  char id[64];
+  bed b;
+  (void)state;
+
+  rules.entries[0] = 4 * OCC__CIMD_ENTRIES_MIN;
+  begin(&b, &rules);
+  for (unsigned i = 0; i < OCC__CIMD_ENTRIES_MIN; i++) {
+    (void)snprintf(id, sizeof(id), "https://h%u.a.org/c", i);
+    become_known(&b, id);
+  }
+  for (unsigned i = 0; i < OCC__CIMD_FLIGHTS_PER_HOST; i++) {
+    (void)snprintf(id, sizeof(id), "https://new%u.a.org/c", i);
+    assert_int_equal(ask_by(&b, id, i), OCC__CACHE_FETCH);
+  }
+  assert_int_equal(ask_by(&b, "https://h47.a.org/c", 99), OCC__CACHE_HIT);
   end(&b);
 }
 
@@ -654,9 +840,9 @@ static void test_store__is_bounded(void **state)
     (void)snprintf(id, sizeof(id), "https://h%u.org/c", i);
     b.now += 1000;
     fetch(&b, id);
-    assert_true(b.fm.live <= 100 + 8); /* values, and the cache's own blocks */
+    assert_true(b.fm.live <= 100 + OWN_BLOCKS); /* values, and the cache's own blocks */
   }
-  assert_int_equal(b.fm.live, 100 + 8);
+  assert_int_equal(b.fm.live, 100 + OWN_BLOCKS);
   b.now += 60000;
   assert_int_equal(ask(&b, "https://a.org/large"), OCC__CACHE_FETCH);
   { /* larger than all: given to the one that asked, not kept, and not fetched for each of the others */
@@ -703,7 +889,7 @@ static void store_key(bed *b, const char *kid)
   set->kids_len = strlen(kid) + 1;
   set->value.snapshot.keys[0] = (uint8_t)kid[0];
   assert_int_equal(occ__cache_ask(b->cache, &q, &b->found), OCC__CACHE_MINE);
-  occ__cache_store(b->cache, &q, &set->value, (occ_freshness){ 10 * LIFE, 1 }, &b->found);
+  occ__cache_store(b->cache, &q, &set->value, (occ_freshness){ 10 * LIFE, 1 }, NULL, &b->found);
   occ__value_drop(b->found.value);
 }
 
@@ -809,9 +995,8 @@ static void test_cancel__a_look_that_no_budget_is_left_for(void **state)
   occ__cache_cancel(b.cache, 1);
   assert_int_equal(wakes(), 2);
   assert_int_equal(ask_key(&b, "x", 1), OCC__CACHE_HIT);
-  assert_int_equal(woken[2], 1);
   assert_int_equal(ask_key(&b, "x", 2), OCC__CACHE_HIT);
-  (void)wakes();
+  assert_int_equal(wakes(), 0);
   end(&b);
 }
 
@@ -889,15 +1074,15 @@ static void test_forget__one_and_all(void **state)
   assert_int_equal(ask(&b, set_id), OCC__CACHE_HIT);
   occ__cache_forget(b.cache, occ__span_text(set_id));
   assert_int_equal(ask(&b, "https://b.org/c"), OCC__CACHE_HIT);
-  assert_int_equal(ask_key(&b, "1", 0), OCC__CACHE_FETCH);
+  assert_int_equal(ask_key(&b, "1", 1), OCC__CACHE_FETCH);
   assert_int_equal(ask(&b, set_id), OCC__CACHE_FETCH);
   occ__cache_forget(b.cache, occ__span_text(set_id)); /* while it is fetched */
   store(&b, set_id);
   assert_int_equal(b.found.first_seen, b.now);
   assert_int_equal(ask(&b, set_id), OCC__CACHE_HIT);
   occ__cache_forget(b.cache, occ__span(NULL, 0));
-  assert_int_equal(ask_by(&b, set_id, 1), OCC__CACHE_FETCH);
-  assert_int_equal(ask_by(&b, "https://b.org/c", 2), OCC__CACHE_FETCH);
+  assert_int_equal(ask_by(&b, set_id, 2), OCC__CACHE_FETCH);
+  assert_int_equal(ask_by(&b, "https://b.org/c", 3), OCC__CACHE_FETCH);
   end(&b);
 }
 
@@ -956,12 +1141,19 @@ int main(void)
     cmocka_unit_test(test_cancel__nobody_waits),
     cmocka_unit_test(test_cancel__of_all_one_after_the_other),
     cmocka_unit_test(test_ask__a_deadline_lets_another_fetch),
+    cmocka_unit_test(test_ask__the_response_is_of_what_was_fetched),
+    cmocka_unit_test(test_ask__waits_for_one_thing),
+    cmocka_unit_test(test_ask__only_known),
     cmocka_unit_test(test_ask__fetches_a_minute),
     cmocka_unit_test(test_ask__fetches_at_once),
+    cmocka_unit_test(test_ask__of_a_domain),
+    cmocka_unit_test(test_ask__domains_of_addresses),
+    cmocka_unit_test(test_ask__a_domain_leaves_room),
     cmocka_unit_test(test_ask__ten_thousand_strangers_push_out_nobody),
     cmocka_unit_test(test_ask__neighbours_push_out_nobody),
     cmocka_unit_test(test_ask__the_idle_make_room),
     cmocka_unit_test(test_ask__a_host_keeps_a_quarter_free),
+    cmocka_unit_test(test_ask__a_domain_keeps_a_quarter_free),
     cmocka_unit_test(test_cancel__a_look_that_no_budget_is_left_for),
     cmocka_unit_test(test_store__is_bounded),
     cmocka_unit_test(test_ask__unknown_keys),

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include <netinet/in.h>
+#include <openssl/hmac.h>
 #include <sys/socket.h>
 
 #include "txn_host.h"
@@ -61,7 +62,38 @@ static void on_wake(void *user_data)
   woken[wakes++] = user_data;
 }
 
-static void web_open_as(web *w, const char *options, const char *json)
+/* The host's memory of clients: of one, which is enough. */
+typedef struct memory {
+  web *w;
+  char record[512];
+  occ_verdict verdict; /* of recall() */
+  unsigned recalls, keeps;
+} memory;
+
+static occ_verdict recall(const char *client_id, char *record, size_t size, void *user_data)
+{
+  memory *m = user_data;
+
+  assert_string_equal(client_id, ID);
+  assert_int_equal(size, sizeof(m->record));
+  assert_int_equal(occ_cimd_forget(m->w->cimd, "https://somebody.else.org/"), OCC_OK); /* no lock */
+  memcpy(record, m->record, size);
+  m->recalls++;
+  return m->verdict;
+}
+
+static void keep(const char *client_id, const char *record, void *user_data)
+{
+  memory *m = user_data;
+
+  assert_string_equal(client_id, ID);
+  assert_true(strlen(record) < sizeof(m->record));
+  strcpy(m->record, record);
+  m->verdict = OCC_YES;
+  m->keeps++;
+}
+
+static void web_open_with(web *w, const char *options, const char *json, memory *m)
 {
   occ_config *config = NULL;
 
@@ -70,6 +102,11 @@ static void web_open_as(web *w, const char *options, const char *json)
   x_init(&w->x, SIZE_MAX, false);
   w->x.client = w->x.metadata = NULL;
   assert_int_equal(occ_cimd_new(&w->cimd, w->x.lib, options), OCC_OK);
+  if (m != NULL) {
+    m->w = w;
+    m->recalls = m->keeps = 0;
+    assert_int_equal(occ_cimd_remember(w->cimd, recall, keep, m), OCC_OK);
+  }
   assert_int_equal(occ_config_new(&config, w->x.lib, X_ISSUER), OCC_OK);
   assert_int_equal(occ_keyring_attach(w->x.ring, config), OCC_OK);
   assert_int_equal(occ_cimd_attach(w->cimd, config), OCC_OK);
@@ -77,6 +114,11 @@ static void web_open_as(web *w, const char *options, const char *json)
   assert_int_equal(occ_config_load(config, json, strlen(json)), OCC_OK);
   assert_int_equal(occ_server_new(&w->x.server, config), OCC_OK);
   occ_config_free(config);
+}
+
+static void web_open_as(web *w, const char *options, const char *json)
+{
+  web_open_with(w, options, json, NULL);
 }
 
 static void web_open(web *w, const char *options)
@@ -167,23 +209,39 @@ static void is_granted(web *w, const char *why, const char *body)
   ends(w, why, body, OCC_GRANT, 0, NULL);
 }
 
-/* A body with an assertion; the last one made, freed by the next. */
-static const char *signed_by(web *w, const char *key, const char *kid)
+static const char *claims_now(const web *w)
 {
-  static char body[8 * 1024];
+  static char claims[512];
   static unsigned number;
-  char header[128], claims[512];
-  char *token;
 
-  (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
   (void)snprintf(claims, sizeof(claims),
                  "{\"iss\":\"" ID "\",\"sub\":\"" ID "\",\"aud\":\"" X_ISSUER
                  "\",\"jti\":\"j%u\",\"exp\":%lld}",
                  number++, (long long)(w->x.now / 1000 + 60));
-  token = test_jws(key, header, claims);
+  return claims;
+}
+
+/* A body with this assertion, which is freed; the last one made. */
+static const char *with_assertion(char *token)
+{
+  static char body[8 * 1024];
+
   (void)snprintf(body, sizeof(body), X_BODY "&" TYPE "&client_assertion=%s", token);
   free(token);
   return body;
+}
+
+static const char *signed_as(const web *w, const char *key, const char *header)
+{
+  return with_assertion(test_jws(key, header, claims_now(w)));
+}
+
+static const char *signed_by(const web *w, const char *key, const char *kid)
+{
+  char header[128];
+
+  (void)snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
+  return signed_as(w, key, header);
 }
 
 /* ---- Who is fetched ---- */
@@ -265,20 +323,81 @@ static void test_client__is_not_fetched(void **state)
   }
 }
 
-/* G01: the form and the assertion name two. */
+/* G01, G02: two names, or somebody whom the host does not vouch for. Basic: "https%3A..:x". */
 static void test_client__two_names(void **state)
 {
-  char body[8 * 1024];
-  web w;
+#define OTHER "&client_id=https://other.example.org/c"
+#define BASIC "Basic aHR0cHMlM0ElMkYlMkZhcHAuZXhhbXBsZS5vcmclMkZjOng="
+  static const struct {
+    const char *why, *body; /* NULL: an assertion */
+    const char *more, *authorization, *client, *reason;
+    int status;
+  } row[] = {
+    { "G01 form and assertion", NULL, OTHER, NULL, NULL, "client_mismatch", 401 },
+    { "G01 form and Basic", X_BODY, OTHER, BASIC, NULL, "client_credentials_unverified", 401 },
+    { "G01 assertion and Basic", NULL, "", BASIC, NULL, "client_methods_several", 400 },
+    { "G01 form and Basic, which the host has verified", X_BODY, OTHER, BASIC, ID,
+      "client_mismatch", 401 },
+    { "G02 Basic", X_BODY, "", BASIC, NULL, "client_credentials_unverified", 401 },
+    { "G02 Basic and the same name", X_BODY, "&client_id=" ID, BASIC, NULL,
+      "client_credentials_unverified", 401 },
+    { "G02 a secret", X_BODY, "&client_id=" ID "&client_secret=x", NULL, NULL,
+      "client_credentials_unverified", 401 },
+  };
   (void)state;
 
-  web_open(&w, NULL);
-  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
-  (void)snprintf(body, sizeof(body), "%s&client_id=https://other.example.org/c",
-                 signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
-  ends(&w, "G01", body, OCC_REFUSE, 401, "client_mismatch");
-  assert_int_equal(w.fetched, 0);
-  web_close(&w);
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    char body[8 * 1024];
+    occ_txn *txn;
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    w.x.client = row[i].client;
+    put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+    (void)snprintf(body, sizeof(body), "%s%s",
+                   row[i].body != NULL ? row[i].body : signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"),
+                   row[i].more);
+    txn = web_txn(&w, body);
+    if (row[i].authorization != NULL) {
+      assert_int_equal(occ_txn_add_header(txn, "Authorization", row[i].authorization,
+                                          strlen(row[i].authorization)),
+                       OCC_OK);
+    }
+    (void)web_run(&w, txn);
+    assert_int_equal(occ_txn_outcome(txn), OCC_REFUSE);
+    assert_string_equal(occ_txn_reason(txn), row[i].reason);
+    assert_int_equal(occ_txn_http_status(txn), row[i].status);
+    assert_int_equal(w.fetched, 0);
+    occ_txn_free(txn);
+    web_close(&w);
+  }
+}
+
+/* G10: whatever octets an id has, what is logged is one line of what can be shown. */
+static void test_client__is_logged_safely(void **state)
+{
+  static const char *const id[] = { "%0d%0a", "%1b[31m", "%7f", "%00", "%c2%9b", "%22%5c" };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(id); i++) {
+    char body[256];
+    const char *log;
+    occ_txn *txn;
+    web w;
+
+    web_open(&w, NULL);
+    (void)snprintf(body, sizeof(body), PUBLIC "%sforged", id[i]);
+    txn = web_ended(&w, body);
+    assert_int_equal(w.fetched, 0);
+    log = occ_txn_log(txn, NULL);
+    assert_non_null(log);
+    for (; *log != '\0'; log++) {
+      assert_true(*log >= 0x20 && *log < 0x7f);
+    }
+    occ_txn_free(txn);
+    web_close(&w);
+  }
 }
 
 /* G05: which hosts, for what is in the cache too (another cimd with another list refuses before it looks). */
@@ -496,6 +615,230 @@ static void test_client__facts_for_the_policy(void **state)
   web_close(&w);
 }
 
+/* Changes add up: what is back to what it was has changed, too. */
+static void test_client__changes_add_up(void **state)
+{
+  static const struct {
+    const char *document, *key, *changes;
+  } row[] = {
+    { DOC(PKJWT JWKS(A("1")) GRANTS FLAG), TEST_CLIENT_A_PRIVATE, NULL },
+    { DOC(PKJWT JWKS(B("1")) GRANTS FLAG), TEST_CLIENT_B_PRIVATE, "[\"keys\"]" },
+    { DOC(PKJWT JWKS(B("1")) GRANTS), TEST_CLIENT_B_PRIVATE, "[\"keys\",\"challenge_supported\"]" },
+    { DOC(PKJWT JWKS(A("1")) GRANTS FLAG), TEST_CLIENT_A_PRIVATE,
+      "[\"keys\",\"challenge_supported\"]" },
+  };
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    occ_txn *txn;
+
+    put_page(&w, 0, ID, row[i].document);
+    w.x.now = X_T0 + (occ_time)i * 300000;
+    txn = at_decide(&w, signed_by(&w, row[i].key, "1"));
+    assert_int_equal(fact(txn, "/client/first_seen"), X_T0);
+    assert_int_equal(fact(txn, "/client/changed"), i == 0 ? -1 : w.x.now);
+    if (i > 0) {
+      assert_string_equal(occ_txn_fact(txn, "/client/changes", NULL), row[i].changes);
+    }
+    occ_txn_free(txn);
+  }
+  web_close(&w);
+}
+
+/* ---- A memory of the host's ---- */
+
+/* With facts of a request signed by that key: first_seen, changed (0: never), changes. */
+static void is_known_as(web *w, const char *key, const char *kid, occ_time first_seen,
+                        occ_time changed, const char *changes)
+{
+  occ_txn *txn = at_decide(w, signed_by(w, key, kid));
+  const char *found = occ_txn_fact(txn, "/client/changes", NULL);
+
+  assert_int_equal(fact(txn, "/client/first_seen"), first_seen);
+  assert_string_equal(found == NULL ? "" : found, changes);
+  assert_int_equal(fact(txn, "/client/changed"), changed == 0 ? -1 : changed);
+  occ_txn_free(txn);
+}
+
+static void restart(web *w, memory *m, occ_time now, const char *document, const char *set)
+{
+  web_close(w);
+  web_open_with(w, NULL, CONFIG, m);
+  w->x.now = now;
+  put_page(w, 0, ID, document);
+  put_page(w, 1, KEYS_URL, set);
+}
+
+/* It is asked, and told, where something may be new, and nowhere else. */
+static void test_memory__is_asked_when_there_is_news(void **state)
+{
+  memory m = { .verdict = OCC_NO };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS FLAG));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 1);
+  assert_int_equal(m.keeps, 1);
+  w.x.now += 300000; /* fetched again, and the same */
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 1);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS FLAG));
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, w.x.now, "[\"keys\"]");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 2);
+  w.page[0].status = 404;
+  w.x.now += 300000;
+  ends(&w, "it is gone", PUBLIC, OCC_REFUSE, 401, "client_unknown");
+  assert_int_equal(m.recalls, 2);
+  web_close(&w);
+}
+
+/* Over restarts, and what has changed meanwhile. */
+static void test_memory__lasts(void **state)
+{
+  const occ_time day = 86400000;
+  memory m = { .verdict = OCC_NO };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS FLAG));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.keeps, 2);
+  restart(&w, &m, X_T0 + day, DOC(PKJWT URI GRANTS FLAG), SET(A("1")));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 0);
+  restart(&w, &m, X_T0 + 2 * day, DOC(PKJWT URI GRANTS FLAG), SET(B("1")));
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 2 * day, "[\"keys\"]");
+  assert_int_equal(m.keeps, 1);
+  restart(&w, &m, X_T0 + 3 * day, DOC(PKJWT URI GRANTS), SET(B("1")));
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 3 * day,
+              "[\"keys\",\"challenge_supported\"]");
+  restart(&w, &m, X_T0 + 4 * day, DOC(PKJWT URI GRANTS), SET(B("1")));
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 3 * day,
+              "[\"keys\",\"challenge_supported\"]");
+  assert_int_equal(m.keeps, 0);
+  web_close(&w);
+}
+
+/* Another node has seen it before, and has seen it change. */
+static void test_memory__of_several_nodes(void **state)
+{
+  memory m = { .verdict = OCC_NO };
+  web first, second;
+  (void)state;
+
+  web_open_with(&second, NULL, CONFIG, &m);
+  put_page(&second, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&second, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  web_open_with(&first, NULL, CONFIG, &m);
+  first.x.now = X_T0 + 1000;
+  put_page(&first, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS));
+  is_known_as(&first, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 1000, "[\"keys\"]");
+  web_close(&first);
+  m.w = &second;
+  put_page(&second, 0, ID, DOC(PKJWT JWKS(B("1")) GRANTS));
+  second.x.now = X_T0 + 300000;
+  is_known_as(&second, TEST_CLIENT_B_PRIVATE, "1", X_T0, X_T0 + 1000, "[\"keys\"]");
+  web_close(&second);
+}
+
+/* What a host has from elsewhere. */
+static void test_memory__of_another_origin(void **state)
+{
+  static const struct {
+    const char *why, *record;
+    occ_time first_seen;
+  } row[] = {
+    { "known for long", "{\"first_seen\":1700000000000}", INT64_C(1700000000000) },
+    { "for longer than we know", "{\"first_seen\":1900000000000}", X_T0 },
+    { "nothing of use", "{}", X_T0 },
+    { "no record", "{\"first_seen\":", X_T0 },
+    { "empty", "", X_T0 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    memory m = { .verdict = OCC_YES };
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    memset(m.record, 'x', sizeof(m.record)); /* without an end, too */
+    strcpy(m.record, row[i].record);
+    web_open_with(&w, NULL, CONFIG, &m);
+    put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+    is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", row[i].first_seen, 0, "");
+    assert_int_equal(m.keeps, 1);
+    web_close(&w);
+  }
+}
+
+static void test_memory__without_an_end(void **state)
+{
+  memory m = { .verdict = OCC_YES };
+  web w;
+  (void)state;
+
+  memset(m.record, '[', sizeof(m.record));
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.keeps, 1);
+  web_close(&w);
+}
+
+/* What it cannot say now it is asked again, and nothing is put in its place. */
+static void test_memory__is_away(void **state)
+{
+  memory m = { .verdict = OCC_RETRY, .record = "{\"first_seen\":1700000000000}" };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 1);
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 0);
+  m.verdict = OCC_YES;
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", INT64_C(1700000000000), 0, "");
+  assert_int_equal(m.keeps, 1);
+  w.x.now += 300000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", INT64_C(1700000000000), 0, "");
+  assert_int_equal(m.recalls, 3);
+  web_close(&w);
+}
+
+/* Forgotten here, it is not forgotten there. */
+static void test_memory__of_what_is_forgotten(void **state)
+{
+  memory m = { .verdict = OCC_NO };
+  web w;
+  (void)state;
+
+  web_open_with(&w, NULL, CONFIG, &m);
+  put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(occ_cimd_forget(w.cimd, ID), OCC_OK);
+  w.x.now += 1000;
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  assert_int_equal(m.recalls, 2);
+  assert_int_equal(m.keeps, 1);
+  web_close(&w);
+}
+
 /* ---- Keys ---- */
 
 static void test_keys__of_jwks_uri(void **state)
@@ -533,6 +876,30 @@ static void test_keys__of_jwks_uri(void **state)
   is_granted(&w, "F06", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
   w.x.now += 300000; /* F10 */
   ends(&w, "F10", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"), OCC_FAILED, 503, "host_retry");
+  web_close(&w);
+}
+
+/* The request that finds the new keys has it in its facts, and what has changed before. */
+static void test_keys__are_new_at_once(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS FLAG));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, 0, "");
+  put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
+  w.x.now = X_T0 + 1000; /* an unknown kid */
+  is_known_as(&w, TEST_CLIENT_B_PRIVATE, "2", X_T0, X_T0 + 1000, "[\"keys\"]");
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+  w.x.now = X_T0 + 300000; /* the document first; the set is younger */
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, X_T0 + 300000,
+              "[\"keys\",\"challenge_supported\"]");
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  w.x.now = X_T0 + 301000; /* its time is over */
+  is_known_as(&w, TEST_CLIENT_A_PRIVATE, "1", X_T0, X_T0 + 301000,
+              "[\"keys\",\"challenge_supported\"]");
   web_close(&w);
 }
 
@@ -667,6 +1034,122 @@ static void test_keys__of_evidence(void **state)
   }
 }
 
+/* F09: whoever has the public key cannot sign with it; and neither it nor the document is fetched for that. */
+static void test_keys__are_for_signatures(void **state)
+{
+  static const char *const secret[] = { TEST_CLIENT_A_PUBLIC, A("1"), SET(A("1")), "" };
+  static const char *const document[] = { DOC(PKJWT JWKS(A("1")) GRANTS), DOC(PKJWT URI GRANTS) };
+  static const char none[] = "{\"alg\":\"none\",\"kid\":\"1\"}";
+  static const char hs256[] = "{\"alg\":\"HS256\",\"kid\":\"1\"}";
+  (void)state;
+
+  for (size_t d = 0; d < X_ROWS(document); d++) {
+    for (size_t i = 0; i <= X_ROWS(secret); i++) { /* the last one: alg none */
+      const char *header = i < X_ROWS(secret) ? hs256 : none, *claims, *key;
+      unsigned char mac[32];
+      unsigned len = 0;
+      char *token;
+      web w;
+
+      print_message("  F09 %s\n", header);
+      web_open(&w, NULL);
+      put_page(&w, 0, ID, document[d]);
+      put_page(&w, 1, KEYS_URL, SET(A("1")));
+      claims = claims_now(&w);
+      token = test_token(header, strlen(header), claims, strlen(claims), "", 0);
+      if (i < X_ROWS(secret)) {
+        key = secret[i];
+        assert_non_null(HMAC(EVP_sha256(), key, (int)strlen(key), (unsigned char *)token,
+                             strlen(token) - 1, mac, &len));
+        free(token);
+        token = test_token(header, strlen(header), claims, strlen(claims), mac, len);
+      }
+      ends(&w, "F09", with_assertion(token), OCC_REFUSE, 401,
+           i < X_ROWS(secret) ? "jose_alg" : "jose_malformed");
+      assert_int_equal(w.fetched, 0);
+      token = test_token(none, strlen(none), claims, strlen(claims), "no signature", 12);
+      ends(&w, "F09 none, and something", with_assertion(token), OCC_REFUSE, 401, "jose_alg");
+      assert_int_equal(w.fetched, 0);
+      is_granted(&w, "F09 the right one", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+      web_close(&w);
+    }
+  }
+}
+
+/* F07: without a kid the one key that would do; where several would, nobody tries them in turn. */
+static void test_keys__without_a_kid(void **state)
+{
+#define ED "{" TEST_ISSUER_ED_MEMBERS ",\"kid\":\"3\"}"
+  static const struct {
+    const char *why, *set, *key;
+    int granted;
+  } row[] = {
+    { "F07 one", SET(A("1")), TEST_CLIENT_A_PRIVATE, 1 },
+    { "F07 one of its kind", SET(ED "," A("1")), TEST_CLIENT_A_PRIVATE, 1 },
+    { "F07 one that would do, and did not sign", SET(ED "," A("1")), TEST_CLIENT_B_PRIVATE, 0 },
+    { "F07 two, the first", SET(A("1") "," B("2")), TEST_CLIENT_A_PRIVATE, 0 },
+    { "F07 two, the second", SET(A("1") "," B("2")), TEST_CLIENT_B_PRIVATE, 0 },
+    { "F07 none of its kind", SET(ED), TEST_CLIENT_A_PRIVATE, 0 },
+  };
+  (void)state;
+
+  for (size_t i = 0; i < X_ROWS(row); i++) {
+    web w;
+
+    print_message("  %s\n", row[i].why);
+    web_open(&w, NULL);
+    put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+    put_page(&w, 1, KEYS_URL, row[i].set);
+    ends(&w, row[i].why, signed_as(&w, row[i].key, "{\"alg\":\"ES256\"}"),
+         row[i].granted ? OCC_GRANT : OCC_REFUSE, row[i].granted ? 0 : 401, NULL);
+    assert_int_equal(w.fetched, 2);
+    web_close(&w);
+  }
+}
+
+/* F10: a key that is taken away counts for as long as the set does, and no longer. */
+static void test_keys__taken_away(void **state)
+{
+  web w;
+  (void)state;
+
+  web_open(&w, NULL);
+  w.page[0] = (page){ ID, DOC(PKJWT URI GRANTS), JSON_TYPE "Cache-Control: max-age=3600\r\n", 200 };
+  put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
+  is_granted(&w, "F10 it is there", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  w.x.now = X_T0 + 299999;
+  is_granted(&w, "F10 in its time", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"));
+  assert_int_equal(w.fetched, 0);
+  w.x.now++;
+  ends(&w, "F10 after it", signed_by(&w, TEST_CLIENT_B_PRIVATE, "2"), OCC_REFUSE, 401,
+       "jose_key_unknown");
+  is_granted(&w, "F10 the other", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  web_close(&w);
+}
+
+/* F11: keys are fetched out of the budget of the host where they are. */
+static void test_keys__of_another_host(void **state)
+{
+  static const char elsewhere[] = "https://keys.example.net/k";
+  web w;
+  (void)state;
+
+  web_open(&w, "{\"fetches_per_minute_per_host\":1}");
+  put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
+  put_page(&w, 1, KEYS_URL, SET(A("1")));
+  ends(&w, "F11 the same host", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"), OCC_FAILED, 503,
+       "host_retry");
+  assert_int_equal(w.fetched, 1);
+  web_close(&w);
+  web_open(&w, "{\"fetches_per_minute_per_host\":1}");
+  put_page(&w, 0, ID, DOC(PKJWT ",\"jwks_uri\":\"https://keys.example.net/k\"" GRANTS));
+  put_page(&w, 1, elsewhere, SET(A("1")));
+  is_granted(&w, "F11 another", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+  assert_int_equal(w.fetched, 2);
+  web_close(&w);
+}
+
 /* D12, AU-2, AU-3 */
 static void test_client__must_authenticate(void **state)
 {
@@ -793,6 +1276,143 @@ static void test_wait__a_follower_goes(void **state)
   web_close(&w);
 }
 
+/* ---- The document goes while its keys are fetched ---- */
+
+/* Known, with keys that have to be fetched again; the document is over a moment later. */
+static void open_with_old_keys(web *w)
+{
+  web_open(w, NULL);
+  w->page[0] = (page){ ID, DOC(PKJWT URI GRANTS), JSON_TYPE "Cache-Control: max-age=600\r\n", 200 };
+  w->page[1] = (page){ KEYS_URL, SET(A("1")), JSON_TYPE "Cache-Control: max-age=60\r\n", 200 };
+  is_granted(w, "known", signed_by(w, TEST_CLIENT_A_PRIVATE, "1"));
+  w->x.now = X_T0 + 599999;
+}
+
+static occ_txn *at_keys(web *w, occ_ask stop, void *user_data)
+{
+  const char *body = signed_by(w, TEST_CLIENT_A_PRIVATE, "1");
+  occ_txn *txn = NULL;
+
+  assert_int_equal(occ_txn_new(&txn, w->x.server, OCC_TOKEN, user_data), OCC_OK);
+  assert_int_equal(occ_txn_set_body(txn, body, strlen(body)), OCC_OK);
+  assert_int_equal(occ_txn_run(txn, w->x.now), OCC_PENDING);
+  assert_int_equal(occ_txn_question(txn)->kind, stop);
+  if (stop == OCC_ASK_FETCH) {
+    assert_string_equal(occ_txn_question(txn)->url, KEYS_URL);
+  }
+  return txn;
+}
+
+/* What it fetched are keys, whatever has become of the document: over, forgotten, or pushed out. */
+static void test_keys__are_taken_without_the_document(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 2; way++) {
+    occ_txn *txn;
+    web w;
+
+    print_message("  way %d\n", way);
+    open_with_old_keys(&w);
+    txn = at_keys(&w, OCC_ASK_FETCH, NULL);
+    if (way == 0) {
+      w.x.now++;
+    } else {
+      assert_int_equal(occ_cimd_forget(w.cimd, ID), OCC_OK);
+    }
+    w.fetched = 0;
+    (void)web_run(&w, txn);
+    assert_int_equal(occ_txn_outcome(txn), OCC_GRANT);
+    assert_int_equal(w.fetched, 1);
+    assert_int_equal(w.x.asked[OCC_ASK_KEYS], 0);
+    occ_txn_free(txn);
+    is_granted(&w, "the next", signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
+    assert_int_equal(w.fetched, 1); /* the document alone */
+    web_close(&w);
+  }
+}
+
+/* Who waited for the keys has them then. */
+static void test_wait__for_keys_without_the_document(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 2; way++) {
+    occ_txn *first, *second;
+    web w;
+
+    print_message("  way %d\n", way);
+    open_with_old_keys(&w);
+    first = at_keys(&w, OCC_ASK_FETCH, NULL);
+    second = at_keys(&w, OCC_ASK_WAIT, &w);
+    w.x.now++;
+    if (way == 0) {
+      (void)web_run(&w, first);
+      assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+    } else {
+      occ_txn_free(first);
+      first = NULL;
+    }
+    assert_int_equal(wakes, 1);
+    (void)web_run(&w, second);
+    assert_int_equal(occ_txn_outcome(second), OCC_GRANT);
+    occ_txn_free(first);
+    occ_txn_free(second);
+    web_close(&w);
+  }
+}
+
+/* One that waited for the keys and then has to fetch the document waits no more: it may be gone when they come. */
+static void test_wait__goes_on_to_the_document(void **state)
+{
+  occ_txn *first, *second;
+  web w;
+  (void)state;
+
+  open_with_old_keys(&w);
+  first = at_keys(&w, OCC_ASK_FETCH, NULL);
+  second = at_keys(&w, OCC_ASK_WAIT, &w);
+  w.x.now++;
+  assert_int_equal(occ_txn_run(second, w.x.now), OCC_PENDING);
+  assert_string_equal(occ_txn_question(second)->url, ID);
+  occ_txn_free(second);
+  (void)web_run(&w, first);
+  assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+  assert_int_equal(wakes, 0);
+  occ_txn_free(first);
+  web_close(&w);
+}
+
+/* ... nor one that has its answer: the document names no keys any more, or is not to be had. */
+static void test_wait__has_its_answer(void **state)
+{
+  (void)state;
+
+  for (int way = 0; way < 2; way++) {
+    occ_txn *first, *second;
+    web w;
+
+    print_message("  way %d\n", way);
+    open_with_old_keys(&w);
+    first = at_keys(&w, OCC_ASK_FETCH, NULL);
+    second = at_keys(&w, OCC_ASK_WAIT, &w);
+    w.x.now++;
+    if (way == 0) {
+      put_page(&w, 0, ID, DOC(PKJWT JWKS(A("1")) GRANTS));
+    } else {
+      w.page[0].status = 500;
+    }
+    (void)web_run(&w, second);
+    assert_int_equal(occ_txn_outcome(second), way == 0 ? OCC_GRANT : OCC_FAILED);
+    occ_txn_free(second);
+    (void)web_run(&w, first);
+    assert_int_equal(occ_txn_outcome(first), OCC_GRANT);
+    assert_int_equal(wakes, 0);
+    occ_txn_free(first);
+    web_close(&w);
+  }
+}
+
 /* ---- The rest ---- */
 
 /* G09: whatever fails, it is refused or failed, nothing is left, and the next request gets there. */
@@ -802,12 +1422,14 @@ static void test_txn__survives_every_failed_allocation(void **state)
   (void)state;
 
   for (size_t n = 0; !ended && n < 400; n++) {
+    memory m = { .verdict = OCC_YES };
     occ_txn *txn;
     web w;
 
-    web_open(&w, NULL);
+    strcpy(m.record, "{\"first_seen\":5,\"keys\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}");
+    web_open_with(&w, NULL, CONFIG, &m);
     put_page(&w, 0, ID, DOC(PKJWT URI GRANTS));
-    put_page(&w, 1, KEYS_URL, SET(A("1")));
+    put_page(&w, 1, KEYS_URL, SET(A("1") "," B("2")));
     w.x.fm.until = w.x.fm.count + n;
     txn = web_txn(&w, signed_by(&w, TEST_CLIENT_A_PRIVATE, "1"));
     if (txn != NULL) {
@@ -865,6 +1487,11 @@ static void test_cimd__arguments(void **state)
   assert_null(cimd);
   assert_int_equal(occ_cimd_new(&cimd, w.x.lib, "[]"), OCC_ERR_SYNTAX);
   assert_null(cimd);
+  assert_int_equal(occ_cimd_remember(NULL, recall, keep, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_remember(w.cimd, NULL, keep, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_remember(w.cimd, recall, NULL, NULL), OCC_ERR_ARGUMENT);
+  assert_int_equal(occ_cimd_remember(w.cimd, recall, keep, NULL), OCC_ERR_STATE);
+  occ_cimd_hold(NULL);
   assert_int_equal(occ_cimd_attach(NULL, NULL), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_cimd_attach(w.cimd, NULL), OCC_ERR_ARGUMENT);
   assert_int_equal(occ_cimd_forget(NULL, NULL), OCC_ERR_ARGUMENT);
@@ -893,21 +1520,39 @@ int main(void)
     cmocka_unit_test(test_client__the_fetch_has_its_limit),
     cmocka_unit_test(test_client__is_not_fetched),
     cmocka_unit_test(test_client__two_names),
+    cmocka_unit_test(test_client__is_logged_safely),
     cmocka_unit_test(test_client__hosts),
     cmocka_unit_test(test_client__failures_look_alike_outside),
     cmocka_unit_test(test_client__budget),
     cmocka_unit_test(test_client__grants),
     cmocka_unit_test(test_client__challenge_only_with_the_flag),
     cmocka_unit_test(test_client__facts_for_the_policy),
+    cmocka_unit_test(test_client__changes_add_up),
+    cmocka_unit_test(test_memory__is_asked_when_there_is_news),
+    cmocka_unit_test(test_memory__lasts),
+    cmocka_unit_test(test_memory__of_several_nodes),
+    cmocka_unit_test(test_memory__of_another_origin),
+    cmocka_unit_test(test_memory__without_an_end),
+    cmocka_unit_test(test_memory__is_away),
+    cmocka_unit_test(test_memory__of_what_is_forgotten),
     cmocka_unit_test(test_keys__of_jwks_uri),
+    cmocka_unit_test(test_keys__are_new_at_once),
     cmocka_unit_test(test_keys__failures),
     cmocka_unit_test(test_keys__the_fetch_has_its_limit),
     cmocka_unit_test(test_keys__of_others_are_the_hosts),
     cmocka_unit_test(test_keys__of_evidence),
+    cmocka_unit_test(test_keys__are_for_signatures),
+    cmocka_unit_test(test_keys__without_a_kid),
+    cmocka_unit_test(test_keys__taken_away),
+    cmocka_unit_test(test_keys__of_another_host),
     cmocka_unit_test(test_client__must_authenticate),
     cmocka_unit_test(test_wait__a_follower_has_what_was_fetched),
     cmocka_unit_test(test_wait__a_follower_takes_over),
     cmocka_unit_test(test_wait__a_follower_goes),
+    cmocka_unit_test(test_keys__are_taken_without_the_document),
+    cmocka_unit_test(test_wait__for_keys_without_the_document),
+    cmocka_unit_test(test_wait__goes_on_to_the_document),
+    cmocka_unit_test(test_wait__has_its_answer),
     cmocka_unit_test(test_txn__survives_every_failed_allocation),
     cmocka_unit_test(test_cimd_new__survives_every_failed_allocation),
     cmocka_unit_test(test_cimd__arguments),

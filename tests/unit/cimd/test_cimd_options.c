@@ -60,6 +60,7 @@ static void test_options__defaults(void **state)
     assert_int_equal(o.cache.minute, 120);
     assert_int_equal(o.cache.minute_per_host, 30);
     assert_int_equal(o.cache.kid_minute, 30);
+    assert_int_equal(o.cache.domain_percent, 25);
     assert_int_equal(o.cache.most_ms, 3600000);
     assert_int_equal(o.cache.stale_ms, 0);
     assert_null(o.weakened);
@@ -86,6 +87,7 @@ static void test_options__numbers(void **state)
     { "fetches_per_minute", 4, 1200, "" },
     { "fetches_per_minute_per_host", 1, 1200, "" },
     { "unknown_keys_per_minute", 1, 1200, "" },
+    { "domain_percent", 1, 100, "" },
     { "ttl", 1, 86400, "" },
     { "ttl_least", 1, 86400, ",\"ttl_most\":86400" },
     { "ttl_most", 1, 86400, ",\"ttl_least\":1" },
