@@ -32,8 +32,7 @@ static int say(const char *of, int rc)
 
 /* The fetcher blocks while a document comes, which on a thread of the connection's own holds up
  * nobody else. It knows nothing of clients, so each configuration has a new one. */
-static int attach_fetcher(occ_lib *lib, occ_config *config, const json_t *options,
-                          const occ_cimd *cimd)
+static int attach_fetcher(occ_lib *lib, occ_config *config, const json_t *options, occ_cimd *cimd)
 {
   char *text = options != NULL ? json_dumps(options, JSON_COMPACT) : NULL;
   occ_curl *curl = NULL;
