@@ -74,6 +74,15 @@ static int begins(const char *value, const char *prefix)
   return strncmp(value, prefix, strlen(prefix)) == 0;
 }
 
+/* What can stand in a Location line, and takes parameters at its end. spec: RFC 6749 section 3.1.2 */
+static int is_plain(const char *uri)
+{
+  while (*uri > 0x20 && *uri < 0x7f && *uri != '#') {
+    uri++;
+  }
+  return *uri == '\0';
+}
+
 /* https; http to this machine; a scheme of an app, which is a domain name and so has a dot. Not javascript: or data:.
  * spec: RFC 8252 section 7 */
 static int is_redirect(const char *uri)
@@ -84,6 +93,9 @@ static int is_redirect(const char *uri)
   };
   const size_t scheme = strcspn(uri, ":/?#");
 
+  if (!is_plain(uri)) {
+    return 0;
+  }
   if (begins(uri, "https://")) {
     return 1;
   }

@@ -272,6 +272,13 @@ static void test_document_read__keeps(void **state)
           "\"http://evil.org/\",\"http://127.0.0.1:1/cb\",\"com.example.app:/cb\",\"app:/cb\","
           "\"http://localhost.evil.org/\"]"),
       "redirect_uris", "[\"https://a.org/cb\",\"http://127.0.0.1:1/cb\",\"com.example.app:/cb\"]" },
+    { "D22 what can stand in no Location line, or has a fragment, is left out",
+      DOC(",\"redirect_uris\":[\"https://a.org/\\r\\nX: 1\",\"https://a.org/ "
+          "b\",\"https://a.org/#f\","
+          "\"https://a.org/#\",\"com.example.app:\\t\",\"https://a.org/\\u00e9\",\"https://a.org/"
+          "\\u007f\","
+          "\"http://127.0.0.1:1/\\n\",\"https://a.org/?a=~!\"]"),
+      "redirect_uris", "[\"https://a.org/?a=~!\"]" },
     { "types of requirements", DOC(",\"authorization_requirement_types_supported\":[\"a\"]"),
       "authorization_requirement_types_supported", "[\"a\"]" },
     { "types of requirements, odd", DOC(",\"authorization_requirement_types_supported\":\"a\""),
