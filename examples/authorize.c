@@ -108,9 +108,9 @@ const char *authorization_read(json_t **record, const as_policy *policy, const a
   if (error != NULL) {
     return error;
   }
-  more = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:s*}", "client_id", client->id, "sub",
-                   json_string_value(json_object_get(user, "sub")), "redirect_uri",
-                   param_get(params, "redirect_uri", 0), "code_challenge",
+  more = json_pack("{s:s, s:o*, s:s, s:s, s:s, s:s*, s:s*}", "client_id", client->id, "stranger",
+                   client_sign(client), "sub", json_string_value(json_object_get(user, "sub")),
+                   "redirect_uri", param_get(params, "redirect_uri", 0), "code_challenge",
                    param_get(params, "code_challenge", 0), "state", param_get(params, "state", 0),
                    "dpop_jkt", param_get(params, "dpop_jkt", 0));
   if (more == NULL || json_object_update(*record, more) != 0) {
@@ -243,15 +243,14 @@ static enum MHD_Result authorize_pushed(as_request *request, const as_client *cl
 {
   const as_item pushed = { KIND_REQUEST_URI, request_uri, NULL, 0, NULL };
   json_t *record = NULL;
-  const char *owner = NULL;
+  int good = 0;
   enum MHD_Result sent = MHD_NO;
 
   if (table_look(request->host->table, KIND_REQUEST_URI, request_uri, now, &record) == FOUND_LIVE) {
-    owner = json_string_value(json_object_get(record, "client_id"));
+    good = client_owns(client, record);
   }
-  sent = owner != NULL && strcmp(owner, client->id) == 0
-             ? give_code(request, client, record, &pushed, now)
-             : show_error(request, "This link is not good, or not any more.\n");
+  sent = good ? give_code(request, client, record, &pushed, now)
+              : show_error(request, "This link is not good, or not any more.\n");
   json_decref(record);
   return sent;
 }

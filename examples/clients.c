@@ -145,7 +145,7 @@ int clients_load_strangers(as_client *out, const json_t *config)
 {
   const char *problem = NULL;
 
-  *out = (as_client){ .share = SHARE_OF_STRANGERS, .config = config };
+  *out = (as_client){ .share = SHARE_OF_STRANGERS, .config = config, .stranger = 1 };
   problem = status_problem(out);
   if (problem != NULL) {
     fprintf(stderr, "cimd.client: %s\n", problem);
@@ -223,6 +223,19 @@ const as_client *clients_with_secret(const as_clients *clients, const char *id, 
 int client_is_public(const as_client *client)
 {
   return client->method != NULL && strcmp(client->method, "none") == 0;
+}
+
+json_t *client_sign(const as_client *client)
+{
+  return client->stranger ? json_true() : NULL;
+}
+
+int client_owns(const as_client *client, const json_t *record)
+{
+  const char *id = json_string_value(json_object_get(record, "client_id"));
+
+  return id != NULL && client->id != NULL && strcmp(id, client->id) == 0 &&
+         json_is_true(json_object_get(record, "stranger")) == (client->stranger != 0);
 }
 
 int client_may(const as_client *client, const char *grant_type)

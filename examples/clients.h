@@ -23,6 +23,7 @@ typedef struct as_client {
   char *metadata;               /* its entry, less the secret */
   char *facts;                  /* the answer to CLIENT: these metadata */
   const json_t *config;         /* its entry */
+  int stranger;                 /* nobody has registered it */
 } as_client;
 
 typedef struct as_clients {
@@ -43,6 +44,10 @@ const as_client *clients_find(const as_clients *clients, const char *id);
 const as_client *clients_with_secret(const as_clients *clients, const char *id, const char *secret,
                                      const char *method);
 int client_is_public(const as_client *client);
+/* Is this kept for it? By id, and not for one of ours who had the name of a stranger, or the other
+ * way round. record: with what client_sign() gave as "stranger". */
+int client_owns(const as_client *client, const json_t *record);
+json_t *client_sign(const as_client *client); /* NULL: no such member */
 /* A name above; without grant_types of its own: the two that need no user. */
 int client_may(const as_client *client, const char *grant_type);
 

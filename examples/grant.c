@@ -50,7 +50,7 @@ static as_found look(as_grant *out, const as_asking *asking, as_kind kind, const
 {
   as_found found = table_look(asking->host->table, kind, secret, asking->now, &out->record);
 
-  if (found == FOUND_NOTHING || !same(text_of(out->record, "client_id"), asking->client->id)) {
+  if (found == FOUND_NOTHING || !client_owns(asking->client, out->record)) {
     return FOUND_NOTHING;
   }
   out->kind = kind;

@@ -43,12 +43,12 @@ static json_t *describe(const as_request *request, const char *token)
 {
   json_t *record = NULL;
   as_found found = table_look(request->host->table, KIND_ACCESS_TOKEN, token, clock_ms(), &record);
-  const char *client_id = json_string_value(json_object_get(record, "client_id"));
 
-  if (found != FOUND_LIVE || !policy_knows(&request->as->policy, client_id)) {
+  if (found != FOUND_LIVE || !policy_knows_owner(&request->as->policy, record)) {
     json_decref(record);
     return json_pack("{s:b}", "active", 0);
   }
+  (void)json_object_del(record, "stranger");
   (void)json_object_set_new(record, "active", json_true());
   (void)json_object_set(record, "iss", json_object_get(request->as->config, "issuer"));
   if (json_object_get(record, "resource") != NULL) {

@@ -43,11 +43,12 @@ static const char *subject(const as_request *request)
 static json_t *access_record(const as_request *request, const occ_txn *txn, const issue *it)
 {
   json_t *record = json_deep_copy(request->grant.wanted);
-  json_t *more = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o*}", "client_id", request->client->id,
-                           "sub", subject(request), "token_type",
-                           occ_txn_sender(txn, OCC_SENDER_DPOP) != NULL ? "DPoP" : "Bearer", "iat",
-                           (json_int_t)(it->now / 1000), "exp",
-                           (json_int_t)(it->access_expires / 1000), "cnf", confirmation(txn));
+  json_t *more =
+      json_pack("{s:s, s:o*, s:s, s:s, s:I, s:I, s:o*}", "client_id", request->client->id,
+                "stranger", client_sign(request->client), "sub", subject(request), "token_type",
+                occ_txn_sender(txn, OCC_SENDER_DPOP) != NULL ? "DPoP" : "Bearer", "iat",
+                (json_int_t)(it->now / 1000), "exp", (json_int_t)(it->access_expires / 1000), "cnf",
+                confirmation(txn));
 
   if (record == NULL || more == NULL || json_object_update(record, more) != 0) {
     json_decref(record);
@@ -63,8 +64,9 @@ static json_t *refresh_record(const as_request *request, const occ_txn *txn, con
 {
   const json_t *from = request->grant.record;
 
-  return json_pack("{s:s, s:s, s:O*, s:O*, s:O*, s:o*, s:I}", "client_id", request->client->id,
-                   "sub", subject(request), "scope", json_object_get(from, "scope"), "resource",
+  return json_pack("{s:s, s:o*, s:s, s:O*, s:O*, s:O*, s:o*, s:I}", "client_id",
+                   request->client->id, "stranger", client_sign(request->client), "sub",
+                   subject(request), "scope", json_object_get(from, "scope"), "resource",
                    json_object_get(from, "resource"), "authorization_details",
                    json_object_get(from, "authorization_details"), "keys", confirmation(txn),
                    "expires", (json_int_t)it->refresh_expires);

@@ -75,6 +75,16 @@ int policy_knows(const as_policy *policy, const char *client_id)
          (policy->takes_strangers && stranger_is_named(client_id));
 }
 
+int policy_knows_owner(const as_policy *policy, const json_t *record)
+{
+  const char *id = json_string_value(json_object_get(record, "client_id"));
+  const as_client *ours = clients_find(&policy->clients, id);
+
+  return json_is_true(json_object_get(record, "stranger"))
+             ? ours == NULL && policy->takes_strangers && stranger_is_named(id)
+             : ours != NULL;
+}
+
 /* ---- Parameters ------------------------------------------------------------------------------ */
 
 const char *param_get(const as_params *params, const char *name, size_t i)
@@ -328,8 +338,8 @@ void policy_remember(const as_policy *policy, as_known *known, const occ_txn *tx
   }
 }
 
-const char *policy_requirement(const as_policy *policy, as_known *known, const json_t *wanted,
-                               const occ_txn *txn, int64_t now)
+const char *policy_requirement(const as_policy *policy, as_known *known, const as_client *client,
+                               const json_t *wanted, const occ_txn *txn, int64_t now)
 {
   const json_t *rule = NULL;
   size_t i = 0;
@@ -340,8 +350,9 @@ const char *policy_requirement(const as_policy *policy, as_known *known, const j
     const as_proof proof = proof_of(policy, rule);
 
     if (!occ_txn_is_satisfied(txn, proof.name) &&
-        (hours != NULL ? stranger_is_new(known, &proof, json_number_value(hours), txn, now)
-                       : rule_matches(rule, wanted))) {
+        (hours == NULL ? rule_matches(rule, wanted)
+                       : client->stranger &&
+                             stranger_is_new(known, &proof, json_number_value(hours), txn, now))) {
       return proof.name;
     }
   }

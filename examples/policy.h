@@ -31,6 +31,8 @@ void policy_clear(as_policy *policy);
 
 /* Is it a client still, whose id this is? Of a stranger nothing is asked anew. NULL: no. */
 int policy_knows(const as_policy *policy, const char *client_id);
+/* And is it the same one still for which this was kept? See client_owns(). */
+int policy_knows_owner(const as_policy *policy, const json_t *record);
 
 /* Value number i of that name, from 0; NULL past the last. It does not last longer than params. */
 const char *param_get(const as_params *params, const char *name, size_t i);
@@ -48,7 +50,7 @@ const char *policy_wanted(json_t **wanted, const as_policy *policy, const as_cli
 /* What was met in this request and need not be met again: to be called first. */
 void policy_remember(const as_policy *policy, as_known *known, const occ_txn *txn);
 /* The first requirement that some rule puts on this request and that is not met yet; NULL: none. */
-const char *policy_requirement(const as_policy *policy, as_known *known, const json_t *wanted,
-                               const occ_txn *txn, int64_t now);
+const char *policy_requirement(const as_policy *policy, as_known *known, const as_client *client,
+                               const json_t *wanted, const occ_txn *txn, int64_t now);
 
 #endif

@@ -149,9 +149,9 @@ static json_t *fact_or_null(const occ_txn *txn, const char *pointer)
   return value != NULL ? value : json_null();
 }
 
-/* The client and what it shows. Whatever changes makes another of it: its document (changed), the
- * key that it uses (one behind jwks_uri may be newer than that), or that the cache had lost it and
- * cannot tell (first_seen). And so does another wording of the requirement. Anybody can be a public
+/* The client and what it shows. Whatever changes makes another of it: its document or key set
+ * (changed), the key of them that it uses, or that the cache had lost it and cannot tell
+ * (first_seen). And so does another wording of the requirement. Anybody can be a public
  * client, so that there the key of the tokens has to be the same. 0: no memory. */
 static int digest_looks(unsigned char out[KNOWN_DIGEST], const as_proof *proof, const occ_txn *txn)
 {
@@ -189,6 +189,7 @@ void stranger_remember(as_known *known, const as_proof *proof, const occ_txn *tx
   json_decref(met);
 }
 
+/* Where it cannot be told since when (no memory), first is 0: new. */
 int stranger_is_new(as_known *known, const as_proof *proof, double hours, const occ_txn *txn,
                     int64_t now)
 {
@@ -197,6 +198,6 @@ int stranger_is_new(as_known *known, const as_proof *proof, double hours, const 
   const int64_t since = changed > first ? changed : first;
   unsigned char looks[KNOWN_DIGEST];
 
-  return first != 0 && (double)(now - since) < hours * 3600000.0 &&
+  return (first == 0 || (double)(now - since) < hours * 3600000.0) &&
          !(digest_looks(looks, proof, txn) && known_has(known, looks));
 }

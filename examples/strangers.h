@@ -46,8 +46,8 @@ typedef struct as_proof {
 /* Did this request meet it? Then it is remembered what its client looks like. */
 void stranger_remember(as_known *known, const as_proof *proof, const occ_txn *txn);
 /* Was the client first seen less than so many hours ago, or how it authenticates, its keys, what it
- * says of challenges? Not if it looks as it did when it met the requirement. A client of ours is
- * not new. */
+ * says of challenges? Not if it looks as it did when it met the requirement. Not to be asked of a
+ * client of ours, of whom nobody knows. */
 int stranger_is_new(as_known *known, const as_proof *proof, double hours, const occ_txn *txn,
                     int64_t now);
 

@@ -91,7 +91,8 @@ static int answer_decide(as_request *request, occ_txn *txn, const occ_question *
     return occ_txn_answer(txn, q->ticket, OCC_NO, NULL, 0);
   }
   policy_remember(&request->as->policy, request->host->known, txn);
-  requirement = policy_requirement(&request->as->policy, request->host->known, wanted, txn, q->now);
+  requirement = policy_requirement(&request->as->policy, request->host->known, request->client,
+                                   wanted, txn, q->now);
   if (requirement == NULL) {
     return occ_txn_answer(txn, q->ticket, OCC_YES, NULL, 0);
   }

@@ -243,6 +243,32 @@ test('whoever has what stands at the URL of a client of ours is not that client'
   }
 });
 
+test('a client of ours that is ours no more: what it has got is good for nothing, for a stranger of that id neither', async () => {
+  const id = `${web.origin}/left`;
+  const both = { grant_types: [GRANT, CODE, 'refresh_token'], redirect_uris: [CALLBACK] };
+  const left = { client_id: id, client_secret: SECRET, scope: ['status', 'ours'], ...both };
+  const active = async (at, body) => (await at.introspect(body.access_token)).active;
+  document('/left', { ...both, jwks: { keys: [keys.stranger.jwk] } });
+  assert.equal(await on.reload({ clients: [...ours, left] }), true);
+  const at = await flowOf(id, { auth: oauth.ClientSecretBasic(SECRET) });
+  const { body } = isGranted(await at.token(GRANT, { scope: 'ours' }), 'ours');
+  const user = isGranted(await at.token(CODE, await at.code(status)), 'status').body;
+  const pushed = isPushed(await at.push(await at.request(status)));
+  assert.deepEqual([await active(at, body), await active(at, user)], [true, true]);
+  assert.equal(await on.reload({ clients: ours }), true);
+  const other = await flowOf(id, { key: keys.stranger });
+  assert.deepEqual([await active(at, body), await active(at, user)], [false, false]);
+  isError(await other.refresh(user.refresh_token), 'invalid_grant');
+  const answer = await at.browse({ client_id: id, request_uri: pushed.body.request_uri });
+  assert.deepEqual([answer.status, answer.location], [400, null]);
+  const theirs = isGranted(await other.token(GRANT, status)).body;
+  const said = await other.introspect(theirs.access_token);
+  assert.deepEqual([said.active, 'stranger' in said], [true, false]);
+  assert.equal(await on.reload({ clients: [...ours, left] }), true); // and the other way round
+  assert.deepEqual([await active(at, theirs), await active(at, body)], [false, true]);
+  assert.equal(await on.reload({ clients: ours }), true);
+});
+
 // ---- What strangers may ask for -----------------------------------------------------------------------------------
 
 test('a scope or a type of details that only the document names is not given', async () => {
