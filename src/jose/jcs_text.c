@@ -394,6 +394,9 @@ int occ__jcs_text_merge(occ_span *out, occ_arena *arena, const occ_span *layer, 
   }
   len = merge(room, layer, layers);
   room[len] = '\0';
+  if (len > OCC__MAX_ANSWER) {
+    return OCC_ERR_LIMIT; /* as by values */
+  }
   *out = occ__span(room, len);
   return OCC_OK;
 }

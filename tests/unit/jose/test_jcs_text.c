@@ -180,6 +180,43 @@ static void test_merge__puts_later_members_over_earlier_ones(void **state)
   occ__arena_clear(&arena);
 }
 
+/* One member of so many octets in all, over another of no weight. */
+static int merge_long(size_t octets, const char *filler)
+{
+  const size_t around = strlen("{\"a\":\"\"}");
+  char *text = malloc(octets + 1);
+  occ_span layer[2] = { { NULL, 0 } }, got;
+  occ_arena arena;
+  int rc;
+
+  assert_non_null(text);
+  memset(text, 'x', octets);
+  memcpy(text, "{\"a\":\"", 6);
+  memcpy(text + octets - 2, "\"}", 3);
+  memcpy(text + 6, filler, strlen(filler));
+  assert_true(octets > around + strlen(filler));
+  layer[0] = occ__span_text("{}");
+  layer[1] = occ__span(text, octets);
+  occ__arena_init(&arena, &occ__mem_libc, 4u * OCC__MAX_ANSWER);
+  rc = occ__jcs_text_merge(&got, &arena, layer, 2);
+  occ__arena_clear(&arena);
+  free(text);
+  return rc;
+}
+
+/* The limit is the same whether something is escaped or not. */
+static void test_merge__limit(void **state)
+{
+  static const char *const filler[] = { "", "\\n" };
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(filler); i++) {
+    assert_int_equal(merge_long(OCC__MAX_ANSWER - 1, filler[i]), OCC_OK);
+    assert_int_equal(merge_long(OCC__MAX_ANSWER, filler[i]), OCC_OK);
+    assert_int_equal(merge_long(OCC__MAX_ANSWER + 1, filler[i]), OCC_ERR_LIMIT);
+  }
+}
+
 static void test_get__finds_members_of_the_object_itself(void **state)
 {
   static const struct {
@@ -274,6 +311,7 @@ int main(void)
     cmocka_unit_test(test_jcs_text__refuses),
     cmocka_unit_test(test_jcs_text__limits),
     cmocka_unit_test(test_merge__puts_later_members_over_earlier_ones),
+    cmocka_unit_test(test_merge__limit),
     cmocka_unit_test(test_get__finds_members_of_the_object_itself),
     cmocka_unit_test(test_jcs_text__survives_every_failed_allocation),
   };
