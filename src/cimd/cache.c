@@ -163,6 +163,13 @@ static size_t part(size_t most, int known)
   return known ? most : OCC__CIMD_KEPT_PART(most);
 }
 
+/* Clients that are known share a domain's part with nobody: beside what strangers of it may have they have as much again.
+ * Without an end one domain of known clients that all want to be fetched would keep those of others from it. */
+static size_t part_of_domain(const occ_cache_rules *rules, size_t all, size_t of_host, int known)
+{
+  return of_domain(rules, all, of_host) * (known ? 2 : 1);
+}
+
 static int may_fetch(const occ_cache *cache, uint64_t host, uint64_t domain, int known,
                      occ_time now)
 {
@@ -172,10 +179,20 @@ static int may_fetch(const occ_cache *cache, uint64_t host, uint64_t domain, int
          occ__flights_count(&cache->flights, host, now) < rules->flights_per_host &&
          occ__budget_count(&cache->fetches, 0, now) < part(rules->minute, known) &&
          occ__budget_count(&cache->fetches, host, now) < rules->minute_per_host &&
-         (known || (occ__flights_count(&cache->flights, domain, now) <
-                        of_domain(rules, rules->flights, rules->flights_per_host) &&
-                    occ__budget_count(&cache->fetches, domain, now) <
-                        of_domain(rules, rules->minute, rules->minute_per_host)));
+         occ__flights_count(&cache->flights, domain, now) <
+             part_of_domain(rules, rules->flights, rules->flights_per_host, known) &&
+         occ__budget_count(&cache->fetches, domain, now) <
+             part_of_domain(rules, rules->minute, rules->minute_per_host, known);
+}
+
+/* Nobody has signed yet, and whoever has a domain has as many sets there as he likes. */
+static int may_look_again(const occ_cache *cache, const occ_slot *slot, occ_time now)
+{
+  const occ_cache_rules *rules = &cache->rules;
+
+  return occ__budget_count(&cache->kids, 0, now) < rules->kid_minute &&
+         occ__budget_count(&cache->kids, slot->domain, now) <
+             of_domain(rules, rules->kid_minute, 1);
 }
 
 /* This request fetches. */
@@ -252,8 +269,7 @@ static occ_cache_step look_again(occ_cache *cache, occ_slot *slot, const occ_cac
                                                       : hit(cache, ask->kind, slot, ask, found);
   }
   if ((ask->now < slot->kid_at && slot->kid_at - ask->now <= OCC__CIMD_KID_MS) ||
-      occ__budget_count(&cache->kids, 0, ask->now) >= cache->rules.kid_minute ||
-      !take_off(cache, slot, ask)) {
+      !may_look_again(cache, slot, ask->now) || !take_off(cache, slot, ask)) {
     return hit(cache, ask->kind, slot, ask, found);
   }
   occ__budget_add(&cache->kids, slot->host, slot->domain, ask->now);

@@ -73,18 +73,41 @@ static const char *choose_method(const char *single, const json_t *list)
                                                 : json_string_value(json_array_get(list, 0));
 }
 
-/* spec: RFC 8705 section 2.1.2: exactly one */
-static int count_subjects(const json_t *out)
+/* What a certificate may have to be known by. spec: RFC 8705 section 2.1.2 */
+static const char *const subjects[] = { "tls_client_auth_subject_dn", "tls_client_auth_san_dns",
+                                        "tls_client_auth_san_uri", "tls_client_auth_san_ip",
+                                        "tls_client_auth_san_email" };
+
+#define SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
+
+static int count_subjects(const json_t *out) /* exactly one is right */
 {
-  static const char *const name[] = { "tls_client_auth_subject_dn", "tls_client_auth_san_dns",
-                                      "tls_client_auth_san_uri", "tls_client_auth_san_ip",
-                                      "tls_client_auth_san_email" };
   int count = 0;
 
-  for (size_t i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
-    count += json_object_get(out, name[i]) != NULL;
+  for (size_t i = 0; i < SUBJECTS; i++) {
+    count += json_object_get(out, subjects[i]) != NULL;
   }
   return count;
+}
+
+/* Who authenticates by a certificate has its name where others have keys: with another name it is somebody else, too. */
+static int add_subject(occ_snapshot *snapshot, const json_t *out, occ_workspace *ws,
+                       const char *method)
+{
+  if (strcmp(method, strong[2]) != 0) {
+    return OCC_OK;
+  }
+  occ__sha256_begin(ws);
+  occ__sha256_add(ws, snapshot->keys, sizeof(snapshot->keys));
+  for (size_t i = 0; i < SUBJECTS; i++) {
+    const char *name = json_string_value(json_object_get(out, subjects[i]));
+
+    if (name != NULL) {
+      occ__sha256_add_text(ws, subjects[i]);
+      occ__sha256_add_text(ws, name);
+    }
+  }
+  return occ__sha256_end(ws, snapshot->keys);
 }
 
 /* The RFC 7591 default, a secret, does not count here. spec: editor's copy of September 2026, section 6 */
@@ -304,6 +327,9 @@ static int read_json(occ_document **made, const occ_mem *mem, occ_workspace *ws,
   }
   if (rc == OCC_OK) {
     rc = read_method(out, &found.method);
+  }
+  if (rc == OCC_OK) {
+    rc = add_subject(&found.value.snapshot, out, ws, found.method);
   }
   if (rc == OCC_OK) {
     rc = write_grants(out, found.method);

@@ -13,8 +13,9 @@
 /* What of a client matters when it is seen again: in the next request, or in the next leg of a challenge. */
 typedef struct occ_snapshot {
   uint8_t method[OCC__SHA256_LEN]; /* digest of the authentication method */
-  uint8_t keys[OCC__SHA256_LEN];   /* ... of the thumbprints of all keys, or of jwks_uri */
-  int capable;                     /* it says that it can be challenged */
+  uint8_t keys
+      [OCC__SHA256_LEN]; /* ... of the thumbprints of all keys, or of jwks_uri, and of a certificate's name */
+  int capable;           /* it says that it can be challenged */
 } occ_snapshot;
 
 enum { /* bits of what is different */

@@ -626,6 +626,50 @@ static void test_ask__domains_of_addresses(void **state)
   end(&b);
 }
 
+/* Clients of one domain ask, and get what they ask for. */
+static void evil_ask(bed *b, unsigned from, unsigned count, int64_t ms)
+{
+  for (unsigned i = from; i < from + count; i++) {
+    char id[64];
+
+    (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c%u", i / 10, i);
+    if (ask(b, id) == OCC__CACHE_FETCH) {
+      store_by(b, id, 0, ms);
+    }
+  }
+}
+
+/* One domain whose clients have come to be known, few at a time, and then all want to be fetched every minute: more than a
+ * minute has. It leaves some for those of others. */
+static void test_ask__a_known_domain_leaves_fetches(void **state)
+{
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  assert_int_equal(ask(&b, "https://known.org/c"), OCC__CACHE_FETCH);
+  store_by(&b, "https://known.org/c", 0, 7 * LIFE);
+  b.now += OCC__CIMD_PROVE_MS;
+  assert_int_equal(ask(&b, "https://known.org/c"), OCC__CACHE_HIT);
+  for (unsigned i = 0; i < 180; i += 30) {
+    evil_ask(&b, i, 30, 2 * LIFE);
+    b.now += OCC__CIMD_PROVE_MS;
+    evil_ask(&b, i, 30, LIFE);
+  }
+  for (unsigned second = 0; second < 600; second++, b.now += 1000) {
+    occ_cache_step step;
+
+    evil_ask(&b, 0, 180, LIFE);
+    step = ask(&b, "https://known.org/c");
+    if (step == OCC__CACHE_FETCH) {
+      store_by(&b, "https://known.org/c", 0, LIFE);
+    } else {
+      assert_int_equal(step, OCC__CACHE_HIT);
+    }
+  }
+  end(&b);
+}
+
 /* ---- Strangers ---- */
 
 /* 10,000 ids on as many hosts, as fast as they are let in, all of them used again and again; the victim comes once in 50
@@ -879,18 +923,24 @@ static occ_cache_step ask_key(bed *b, const char *kid, size_t number)
 }
 
 /* A set with one key of that name. */
-static void store_key(bed *b, const char *kid)
+static void store_key_of(bed *b, const occ_cache_ask *q, const char *kid)
 {
-  const occ_cache_ask q = keys_question(b, "", 0);
   occ_keyset *set = occ__value_new(&b->fm.mem, sizeof(*set));
 
   assert_non_null(set);
   set->kids = kid;
   set->kids_len = strlen(kid) + 1;
   set->value.snapshot.keys[0] = (uint8_t)kid[0];
-  assert_int_equal(occ__cache_ask(b->cache, &q, &b->found), OCC__CACHE_MINE);
-  occ__cache_store(b->cache, &q, &set->value, (occ_freshness){ 10 * LIFE, 1 }, NULL, &b->found);
+  assert_int_equal(occ__cache_ask(b->cache, q, &b->found), OCC__CACHE_MINE);
+  occ__cache_store(b->cache, q, &set->value, (occ_freshness){ 10 * LIFE, 1 }, NULL, &b->found);
   occ__value_drop(b->found.value);
+}
+
+static void store_key(bed *b, const char *kid)
+{
+  const occ_cache_ask q = keys_question(b, "", 0);
+
+  store_key_of(b, &q, kid);
 }
 
 static occ_cache_step fail_keys(bed *b, int reason)
@@ -1022,6 +1072,49 @@ static void test_ask__unknown_keys_have_a_budget(void **state)
   end(&b);
 }
 
+/* Asks for a key of sets of one domain, from one number on; how many led to a fetch. */
+static unsigned look_for_keys(bed *b, const char *kid, unsigned from, unsigned count)
+{
+  unsigned fetches = 0;
+
+  for (unsigned i = from; i < from + count; i++) {
+    char id[64];
+    occ_cache_ask q;
+
+    (void)snprintf(id, sizeof(id), "https://h%u.evil.net/c", i);
+    q = question(b, id, 0);
+    q.kind = OCC__CACHE_KEYSET;
+    q.url = q.client_id;
+    q.kid = kid;
+    if (occ__cache_ask(b->cache, &q, &b->found) == OCC__CACHE_FETCH) {
+      store_key_of(b, &q, "1");
+      fetches++;
+    } else {
+      occ__value_drop(b->found.value);
+    }
+  }
+  return fetches;
+}
+
+/* ... nor does one domain use it up with sets of its own: keys of others are found all the same. */
+static void test_ask__unknown_keys_of_a_domain(void **state)
+{
+  const unsigned most = OCC__CIMD_KID_MINUTE * OCC__CIMD_DOMAIN_PERCENT / 100;
+  bed b;
+  (void)state;
+
+  begin(&b, &usual);
+  assert_int_equal(ask_key(&b, "1", 0), OCC__CACHE_FETCH);
+  store_key(&b, "1");
+  assert_int_equal(look_for_keys(&b, "1", 0, 29), 29);
+  b.now += 60000;
+  assert_int_equal(look_for_keys(&b, "1", 29, 29), 29);
+  b.now += 60000;
+  assert_int_equal(look_for_keys(&b, "x", 0, 58), most);
+  assert_int_equal(ask_key(&b, "x", 0), OCC__CACHE_FETCH);
+  end(&b);
+}
+
 /* ---- What is remembered ---- */
 
 static void test_store__changes(void **state)
@@ -1148,6 +1241,7 @@ int main(void)
     cmocka_unit_test(test_ask__fetches_at_once),
     cmocka_unit_test(test_ask__of_a_domain),
     cmocka_unit_test(test_ask__domains_of_addresses),
+    cmocka_unit_test(test_ask__a_known_domain_leaves_fetches),
     cmocka_unit_test(test_ask__a_domain_leaves_room),
     cmocka_unit_test(test_ask__ten_thousand_strangers_push_out_nobody),
     cmocka_unit_test(test_ask__neighbours_push_out_nobody),
@@ -1160,6 +1254,7 @@ int main(void)
     cmocka_unit_test(test_fail__keys_are_never_stale),
     cmocka_unit_test(test_cancel__a_look_for_an_unknown_key),
     cmocka_unit_test(test_ask__unknown_keys_have_a_budget),
+    cmocka_unit_test(test_ask__unknown_keys_of_a_domain),
     cmocka_unit_test(test_store__changes),
     cmocka_unit_test(test_forget__one_and_all),
     cmocka_unit_test(test_hit__allocates_nothing),

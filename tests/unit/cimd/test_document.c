@@ -442,6 +442,37 @@ static void test_document_read__changes(void **state)
   occ__value_drop(&first->value);
 }
 
+/* By tls_client_auth it is this name that shows who it is, where others have keys. */
+static void test_document_read__changes_of_a_name(void **state)
+{
+  static const char before[] =
+      DOC(METHOD("tls_client_auth") ",\"tls_client_auth_san_dns\":\"a.org\"");
+  static const struct {
+    const char *why, *text;
+    unsigned changes;
+  } row[] = {
+    { "nothing", DOC(",\"tls_client_auth_san_dns\":\"a.org\"" METHOD("tls_client_auth")), 0 },
+    { "the name", DOC(METHOD("tls_client_auth") ",\"tls_client_auth_san_dns\":\"b.org\""),
+      OCC__CHANGED_KEYS },
+    { "its kind", DOC(METHOD("tls_client_auth") ",\"tls_client_auth_subject_dn\":\"a.org\""),
+      OCC__CHANGED_KEYS },
+    { "keys instead", DOC(METHOD("private_key_jwt") JWKS),
+      OCC__CHANGED_METHOD | OCC__CHANGED_KEYS },
+  };
+  occ_document *first = read_good("first", before);
+  (void)state;
+
+  for (size_t i = 0; i < ROWS(row); i++) {
+    occ_document *document = read_good(row[i].why, row[i].text);
+
+    print_message("  %s\n", row[i].why);
+    assert_int_equal(occ__value_changes(&first->value.snapshot, &document->value.snapshot),
+                     row[i].changes);
+    occ__value_drop(&document->value);
+  }
+  occ__value_drop(&first->value);
+}
+
 static const char large[] = DOC(METHOD("private_key_jwt") METHODS("\"private_key_jwt\"") JWKS FLAG(
     "true") ",\"redirect_uris\":[\"https://a.org/\"],\"client_name\":\"a\",\"x\":[{}]");
 
@@ -506,6 +537,7 @@ int main(void)
     cmocka_unit_test(test_document_read__same_host),
     cmocka_unit_test(test_document_read__limits),
     cmocka_unit_test(test_document_read__changes),
+    cmocka_unit_test(test_document_read__changes_of_a_name),
     cmocka_unit_test(test_document_read__survives_every_failed_allocation),
     cmocka_unit_test(test_document_read__survives_every_failed_allocation_of_jansson),
   };
