@@ -31,7 +31,8 @@ for package in wrk libmicrohttpd-dev; do
   esac
 done
 mkdir -p build
-{ cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release -DOCC_BUILD_TESTS=ON && ninja -C build/bench \
+{ cmake -S . -B build/bench -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON \
+    -DOCC_BUILD_TESTS=ON && ninja -C build/bench \
   bench_endpoint; } >build/bench.log 2>&1 || {
   tail -n 20 build/bench.log >&2
   exit 1

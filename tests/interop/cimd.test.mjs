@@ -513,6 +513,17 @@ test('first seen longer ago than the rule says: not challenged; but when its key
   isChallenged(await (await flowOf(id, { server: brief, key: keys.second })).token(GRANT, status));
 });
 
+test('first seen long ago, never proved: the first request with new keys behind jwks_uri is challenged', async () => {
+  const jwks_uri = web.put('/keys-2', { keys: [keys.first.jwk] });
+  const id = document('/old-by-uri', { jwks_uri });
+  const at = await flowOf(id, { server: brief });
+  isChallenged(await at.token(GRANT, status));
+  await pause(BRIEF_MS);
+  isGranted(await at.token(GRANT, status));
+  web.put('/keys-2', { keys: [keys.second.jwk] });
+  isChallenged(await (await flowOf(id, { server: brief, key: keys.second })).token(GRANT, status));
+});
+
 test('nobody was connected to at an address that is not allowed', () => {
   assert.equal(web.disturbed, 0);
 });
