@@ -382,6 +382,51 @@ static void back_off(occ_slot *slot, int reason, occ_time now)
   slot->retry_at = now + (wait < OCC__CIMD_RETRY_MAX_MS ? wait : OCC__CIMD_RETRY_MAX_MS);
 }
 
+/* Of the client whose key set this is; NULL: there is none any more. */
+static occ_slot *document_of(const occ_cache *cache, const occ_cache_ask *ask)
+{
+  uint64_t name[2];
+
+  occ__siphash(name, cache->hash_key, ask->client_id.base, ask->client_id.len);
+  return occ__slots_find(&cache->slots[OCC__CACHE_DOCUMENT], name);
+}
+
+/* Key sets have fewer places than documents, and one that was pushed out must not come back as if it were the first: other
+ * keys of a client who is long known would look like no change. So the document keeps what its set was. */
+static const occ_history *past_of_keys(const occ_cache *cache, const occ_cache_ask *ask,
+                                       const uint64_t name[2])
+{
+  const occ_slot *document = document_of(cache, ask);
+
+  return document != NULL && document->keys.seen && document->keys_name[0] == name[0] &&
+                 document->keys_name[1] == name[1]
+             ? &document->keys
+             : NULL;
+}
+
+static void note(occ_cache *cache, occ_cache_kind kind, occ_slot *slot, const occ_cache_ask *ask,
+                 const occ_snapshot *now_seen)
+{
+  const occ_history *past = kind == OCC__CACHE_KEYSET && !slot->history.seen
+                                ? past_of_keys(cache, ask, slot->name)
+                                : NULL;
+
+  if (past != NULL) {
+    slot->history = *past;
+  }
+  occ__history_note(&slot->history, now_seen, ask->now);
+}
+
+static void keep_keys(occ_cache *cache, const occ_slot *set, const occ_cache_ask *ask)
+{
+  occ_slot *document = document_of(cache, ask);
+
+  if (document != NULL) {
+    document->keys = set->history;
+    memcpy(document->keys_name, set->name, sizeof(document->keys_name));
+  }
+}
+
 void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *value,
                       occ_freshness fresh, const occ_history *history, occ_cache_found *found)
 {
@@ -396,7 +441,10 @@ void occ__cache_store(occ_cache *cache, const occ_cache_ask *ask, occ_value *val
     if (history != NULL) {
       slot->history = *history;
     } else {
-      occ__history_note(&slot->history, &value->snapshot, ask->now);
+      note(cache, flight->kind, slot, ask, &value->snapshot);
+    }
+    if (flight->kind == OCC__CACHE_KEYSET) {
+      keep_keys(cache, slot, ask);
     }
     slot->fetched = ask->now;
     if (make_room(cache, flight->kind, slot, value->size)) {
@@ -487,7 +535,7 @@ static void forget_slot(occ_slots *slots, occ_slot *slot)
     return;
   }
   occ__slots_set(slots, slot, NULL);
-  slot->history = (occ_history){ .seen = 0 };
+  slot->history = slot->keys = (occ_history){ .seen = 0 };
   slot->kept = slot->reason = 0;
   slot->failures = 0;
   slot->kid_at = 0;
@@ -514,6 +562,7 @@ void occ__cache_forget(occ_cache *cache, occ_span client_id)
 
 int occ__cache_peek(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found *found)
 {
+  const occ_history *past = NULL;
   const occ_slot *slot;
   names n;
 
@@ -524,7 +573,14 @@ int occ__cache_peek(occ_cache *cache, const occ_cache_ask *ask, occ_cache_found 
   if (slot != NULL && slot->history.seen) {
     tell(slot, found);
     found->value = NULL;
+  } else if (ask->kind == OCC__CACHE_KEYSET) {
+    past = past_of_keys(cache, ask, n.name);
+  }
+  if (past != NULL) {
+    *found = (occ_cache_found){ .first_seen = past->first_seen,
+                                .changed = past->changed,
+                                .changes = past->changes };
   }
   unlock(cache);
-  return slot != NULL && found->first_seen != 0;
+  return found->first_seen != 0;
 }

@@ -27,6 +27,9 @@ typedef struct occ_slot {
   occ_value *value; /* NULL: nothing that is good */
   occ_time fetched, fresh_until, stale_until;
   occ_history history; /* also of what is gone */
+  occ_history
+      keys; /* of a document: that of the set behind its jwks_uri, where that was pushed out */
+  uint64_t keys_name[2];
   /* what went wrong */
   int reason; /* 0: nothing */
   unsigned failures;

@@ -1220,9 +1220,78 @@ static void test_new__survives_every_failed_allocation(void **state)
   occ__cache_free(NULL);
 }
 
+/* The set of that client, with keys that differ by their number; fetched where it is not there. */
+static occ_cache_step put_set(bed *b, const char *id, int keys)
+{
+  occ_cache_ask q = question(b, id, 0);
+  occ_cache_step step;
+
+  q.kind = OCC__CACHE_KEYSET;
+  q.url = q.client_id;
+  q.kid = "";
+  step = occ__cache_ask(b->cache, &q, &b->found);
+  if (step == OCC__CACHE_FETCH) {
+    store_as(b, &q, keys, 10 * LIFE, 1, 4000);
+  } else {
+    occ__value_drop(b->found.value);
+  }
+  return step;
+}
+
+static int peek_set(bed *b, const char *id)
+{
+  occ_cache_ask q = question(b, id, 0);
+
+  q.kind = OCC__CACHE_KEYSET;
+  q.url = q.client_id;
+  return occ__cache_peek(b->cache, &q, &b->found);
+}
+
+/* CH-1, CH-2: sets have fewer places than documents. The victim's goes; its document, and what is known of its keys, stay. */
+static void test_store__a_set_that_was_pushed_out_is_not_new(void **state)
+{
+  static const struct {
+    const char *why;
+    int keys;
+    unsigned changes;
+  } row[] = { { "the same keys", 1, 0 }, { "other keys", 2, OCC__CHANGED_KEYS } };
+  occ_cache_rules rules = usual;
+  (void)state;
+
+  rules.entries[OCC__CACHE_KEYSET] = 64;
+  for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+    occ_time first;
+    char id[64];
+    bed b;
+
+    print_message("  %s\n", row[i].why);
+    begin(&b, &rules);
+    become_known(&b, "https://victim.org/c");
+    assert_int_equal(put_set(&b, "https://victim.org/c", 1), OCC__CACHE_FETCH);
+    first = b.now;
+    for (unsigned stranger = 0; stranger < 70; stranger++) {
+      b.now += 1000;
+      (void)snprintf(id, sizeof(id), "https://x.stranger%u.org/c", stranger);
+      (void)put_set(&b, id, 9);
+    }
+    assert_int_equal(peek_set(&b, "https://victim.org/c"), 1);
+    assert_int_equal(b.found.first_seen, first);
+    assert_int_equal(put_set(&b, "https://victim.org/c", row[i].keys), OCC__CACHE_FETCH);
+    assert_int_equal(b.found.first_seen, first);
+    assert_int_equal(b.found.changes, row[i].changes);
+    assert_int_equal(b.found.changed, row[i].changes == 0 ? 0 : b.now);
+    assert_int_equal(peek_set(&b, "https://nobody.org/c"), 0);
+    /* Forgotten is forgotten. */
+    occ__cache_forget(b.cache, occ__span_text("https://victim.org/c"));
+    assert_int_equal(peek_set(&b, "https://victim.org/c"), 0);
+    end(&b);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_store__a_set_that_was_pushed_out_is_not_new),
     cmocka_unit_test(test_ask__one_fetch_while_it_is_fresh),
     cmocka_unit_test(test_ask__ids_are_compared_as_they_are),
     cmocka_unit_test(test_ask__a_clock_that_goes_back_keeps_nothing_alive),
