@@ -503,8 +503,8 @@ int occ_cimd_attach(occ_cimd *cimd, occ_config *config)
   if (rc == OCC_OK) {
     rc = occ_config_set(config, "client_id_metadata_document_supported", "true");
   }
-  if (rc == OCC_OK && cimd->options.weakened != NULL) {
-    occ__lib_tell_weakened(cimd->lib, cimd->options.weakened);
+  for (const char *const *what = cimd->options.weakened; rc == OCC_OK && *what != NULL; what++) {
+    occ__lib_tell_weakened(cimd->lib, *what);
   }
   return rc;
 }

@@ -70,17 +70,31 @@ static const number numbers[] = {
 
 static const struct {
   const char *name;
-  size_t at; /* of an int */
-  int weakens;
+  size_t at;            /* of an int */
+  const char *weakened; /* what is told where it is true; NULL: nothing */
 } truths[] = {
-  { "query", AT(url.query), 0 },
-  { "path", AT(url.need_path), 0 },
-  { "address_hosts", AT(url.addresses), 1 },
-  { "single_label_hosts", AT(url.single_label), 1 },
-  { "special_hosts", AT(url.special_names), 1 },
-  { "jwks_uri_same_host", AT(document.same_host), 0 },
-  { "content_type_optional", AT(fetched[OCC__CACHE_DOCUMENT].type_optional), 1 },
+  { "query", AT(url.query), NULL },
+  { "path", AT(url.need_path), NULL },
+  { "address_hosts", AT(url.addresses), "cimd.address_hosts" },
+  { "single_label_hosts", AT(url.single_label), "cimd.single_label_hosts" },
+  { "special_hosts", AT(url.special_names), "cimd.special_hosts" },
+  { "jwks_uri_same_host", AT(document.same_host), NULL },
+  { "content_type_optional", AT(fetched[OCC__CACHE_DOCUMENT].type_optional),
+    "cimd.content_type_optional" },
 };
+
+/* Once for each option, for no name stands in an object twice. */
+static void weaken(reading *r, const char *what)
+{
+  size_t i = 0;
+
+  while (r->out->weakened[i] != NULL) {
+    i++;
+  }
+  if (OCC_INVARIANT(i < OCC__CIMD_WEAKENED)) {
+    r->out->weakened[i] = what;
+  }
+}
 
 static void *member_at(occ_cimd_options *out, size_t at)
 {
@@ -108,6 +122,9 @@ static int read_seconds(reading *r, const char *name, const json_t *value)
     return read_int(&r->least_s, value, 1, most);
   }
   if (strcmp(name, "ttl_most") == 0) {
+    if (json_integer_value(value) > OCC__CIMD_MOST_MS / 1000) {
+      weaken(r, "cimd.ttl_most"); /* a key that was taken away counts for so long */
+    }
     return read_int(&r->most_s, value, 1, most);
   }
   if (strcmp(name, "stale_if_error") == 0) {
@@ -194,7 +211,7 @@ static int read_list(reading *r, const char *name, const json_t *value)
     return read_blocks(address->deny, &address->denies, value, 0);
   }
   if (strcmp(name, "allow_addresses") == 0) {
-    r->out->weakened = "cimd.allow_addresses";
+    weaken(r, "cimd.allow_addresses");
     return read_blocks(address->allow, &address->allows, value, 0);
   }
   if (strcmp(name, "nat64_prefixes") == 0) {
@@ -220,8 +237,8 @@ static int read_member(reading *r, const char *name, const json_t *value)
   for (size_t i = 0; i < sizeof(truths) / sizeof(truths[0]); i++) {
     if (strcmp(name, truths[i].name) == 0) {
       *(int *)member_at(r->out, truths[i].at) = json_is_true(value);
-      if (truths[i].weakens && json_is_true(value)) {
-        r->out->weakened = truths[i].name;
+      if (truths[i].weakened != NULL && json_is_true(value)) {
+        weaken(r, truths[i].weakened);
       }
       return json_is_boolean(value) ? OCC_OK : OCC_ERR_CONFIG;
     }

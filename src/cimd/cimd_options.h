@@ -10,6 +10,8 @@
 #include "cimd/document.h"
 #include "cimd/fetched.h"
 
+#define OCC__CIMD_WEAKENED 6u /* options that may */
+
 typedef struct occ_cimd_options {
   occ_client_url_rules url;
   const char **hosts; /* patterns, NULL-terminated, in the arena; NULL: any host */
@@ -18,7 +20,8 @@ typedef struct occ_cimd_options {
   occ_fetched_rules fetched[OCC__CACHE_KINDS];
   occ_freshness_rules freshness;
   occ_cache_rules cache;
-  const char *weakened; /* the last option that gives up some protection; NULL: none */
+  const char *weakened[OCC__CIMD_WEAKENED +
+                       1]; /* those that give up some protection; static, NULL-terminated */
 } occ_cimd_options;
 
 /* json: NULL for the defaults. OCC_OK, OCC_ERR_SYNTAX, OCC_ERR_LIMIT, OCC_ERR_CONFIG, OCC_ERR_MEMORY. */

@@ -63,7 +63,7 @@ static void test_options__defaults(void **state)
     assert_int_equal(o.cache.domain_percent, 25);
     assert_int_equal(o.cache.most_ms, 3600000);
     assert_int_equal(o.cache.stale_ms, 0);
-    assert_null(o.weakened);
+    assert_null(o.weakened[0]);
   }
 }
 
@@ -182,15 +182,39 @@ static void test_options__what_they_do(void **state)
   assert_int_equal(o.document.jwks_uri.need_path, 0);
   assert_int_equal(o.url.need_path, 1);
   assert_int_equal(o.fetched[OCC__CACHE_KEYSET].type_optional, 1);
-  assert_string_equal(o.weakened, "content_type_optional");
+  assert_string_equal(o.weakened[0], "cimd.content_type_optional");
+  assert_null(o.weakened[1]);
+}
+
+/* Each one is told, and nothing but what is in use. */
+static void test_options__that_weaken(void **state)
+{
+  static const char *const want[] = { "cimd.address_hosts",   "cimd.single_label_hosts",
+                                      "cimd.special_hosts",   "cimd.content_type_optional",
+                                      "cimd.allow_addresses", "cimd.ttl_most" };
+  occ_cimd_options o;
+  (void)state;
+
+  assert_int_equal(
+      read_options(&o, "{\"address_hosts\":true,\"single_label_hosts\":true,\"special_hosts\":true,"
+                       "\"content_type_optional\":true,\"allow_addresses\":[\"127.0.0.2/32\"],"
+                       "\"ttl_most\":3601,\"development\":true}"),
+      OCC_OK);
+  for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+    assert_string_equal(o.weakened[i], want[i]);
+  }
+  assert_null(o.weakened[sizeof(want) / sizeof(want[0])]);
+  assert_int_equal(read_options(&o, "{\"address_hosts\":false,\"ttl_most\":3600,\"query\":true,"
+                                    "\"jwks_uri_same_host\":true,\"development\":true}"),
+                   OCC_OK);
+  assert_null(o.weakened[0]);
 }
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(test_options__defaults),
-    cmocka_unit_test(test_options__numbers),
-    cmocka_unit_test(test_options__rows),
+    cmocka_unit_test(test_options__defaults),     cmocka_unit_test(test_options__numbers),
+    cmocka_unit_test(test_options__that_weaken),  cmocka_unit_test(test_options__rows),
     cmocka_unit_test(test_options__what_they_do),
   };
   return cmocka_run_group_tests_name("cimd/cimd_options", tests, NULL, NULL);
