@@ -491,13 +491,20 @@ static occ_cache_step fail(occ_cache *cache, const occ_flight *flight, const occ
 
 void occ__cache_past(occ_cache *cache, const occ_cache_ask *ask, occ_history *out)
 {
+  const occ_history *past = NULL;
   const occ_flight *flight;
 
   *out = (occ_history){ .seen = 0 };
   lock(cache);
   flight = occ__flights_by(&cache->flights, ask->who);
   if (flight != NULL) {
-    *out = flight->slot->history;
+    past = &flight->slot->history;
+    if (flight->kind == OCC__CACHE_KEYSET && !past->seen) {
+      past = past_of_keys(cache, ask, flight->slot->name);
+    }
+  }
+  if (past != NULL) {
+    *out = *past;
   }
   unlock(cache);
 }

@@ -1247,6 +1247,21 @@ static int peek_set(bed *b, const char *id)
   return occ__cache_peek(b->cache, &q, &b->found);
 }
 
+/* While it is being fetched; then the fetch is given up. */
+static void past_of_set(bed *b, const char *id, int keys)
+{
+  occ_cache_ask q = question(b, id, 0);
+  occ_history past;
+
+  q.kind = OCC__CACHE_KEYSET;
+  q.url = q.client_id;
+  assert_int_equal(occ__cache_ask(b->cache, &q, &b->found), OCC__CACHE_FETCH);
+  occ__cache_past(b->cache, &q, &past);
+  assert_int_equal(past.seen, 1);
+  assert_int_equal(past.last.keys[0], keys);
+  occ__cache_cancel(b->cache, q.ticket);
+}
+
 /* CH-1, CH-2: sets have fewer places than documents. The victim's goes; its document, and what is known of its keys, stay. */
 static void test_store__a_set_that_was_pushed_out_is_not_new(void **state)
 {
@@ -1276,6 +1291,7 @@ static void test_store__a_set_that_was_pushed_out_is_not_new(void **state)
     }
     assert_int_equal(peek_set(&b, "https://victim.org/c"), 1);
     assert_int_equal(b.found.first_seen, first);
+    past_of_set(&b, "https://victim.org/c", 1); /* what a host's memory is told of */
     assert_int_equal(put_set(&b, "https://victim.org/c", row[i].keys), OCC__CACHE_FETCH);
     assert_int_equal(b.found.first_seen, first);
     assert_int_equal(b.found.changes, row[i].changes);
